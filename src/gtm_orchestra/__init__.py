@@ -1,0 +1,3 @@
+"""GTM Orchestra: go-to-market requests become governed plans that run over your customer data."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,145 @@
+"""Where a task's work is found: a handler per task kind, registered by decorator.
+
+A handler takes a `TaskContext` and, by keyword, the results of earlier tasks; the parameter's name is their
+`output_var` in the plan and its annotation their type. It returns one typed result::
+
+    @handler("attribute-inventory", agent="customer-data-engineer")
+    def attribute_inventory(ctx: TaskContext) -> Inventory: ...
+
+    @handler("profile-definition", agent="personalization-architect")
+    def profile_definition(ctx: TaskContext, *, objectives: Objectives, inventory: Inventory) -> Profiles: ...
+
+Handlers are synchronous and run in a thread; they call tools for every fact and keep no state.
+"""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
+
+from gtm_orchestra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from gtm_orchestra.config import Config
+    from gtm_orchestra.warehouse.connection import Warehouse
+
+__all__ = ["Handler", "HandlerRegistry", "TaskContext", "handler", "registered_handlers"]
+
+F = TypeVar("F", bound=Callable[..., BaseModel])
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What a handler may use. Everything that could differ between two runs comes in here.
+
+    Attributes:
+        task_id: Such as "2.1".
+        agent: Who does it; the substitute's name when the owner could not.
+        initiative: The program's name.
+        inputs: The command's inputs as given (initiative, channels, metrics, constraints, timeline, …).
+        config: gtm.toml.
+        as_of: The moment that "now" means; facts are computed as of it.
+        open_warehouse: Returns the run's read-only warehouse; opened on first use.
+        put_file: Keeps bytes as an artifact of the run and returns their SHA-256.
+        previous: Returns the last result of the same output_var in an earlier run of this initiative, or None.
+        progress: Tells the person who waits one short line.
+    """
+
+    task_id: str
+    agent: str
+    initiative: str
+    inputs: Mapping[str, Any]
+    config: Config
+    root: Path
+    as_of: datetime
+    open_warehouse: Callable[[], Warehouse]
+    put_file: Callable[[str, str, bytes], str]
+    previous: Callable[[str], Any | None] = field(default=lambda _name: None)
+    progress: Callable[[str], None] = field(default=lambda _line: None)
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A registered handler: which earlier results it needs, and what it returns."""
+
+    kind: str
+    agent: str
+    function: Callable[..., BaseModel]
+    needs: Mapping[str, type[BaseModel]]
+    returns: type[BaseModel]
+
+    def __call__(self, ctx: TaskContext, results: Mapping[str, Any]) -> BaseModel:
+        """Parse the earlier results that it needs and do the work."""
+        ready = {name: model.model_validate(results[name]) for name, model in self.needs.items()}
+        return self.function(ctx, **ready)
+
+
+class HandlerRegistry(Mapping[str, Handler]):
+    """Handlers by task kind. A second handler of one kind is refused unless it says `replace=True`."""
+
+    def __init__(self, handlers: Mapping[str, Handler] | None = None) -> None:
+        self._handlers = dict(handlers or {})
+
+    def __getitem__(self, kind: str) -> Handler:
+        return self._handlers[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def copy(self) -> HandlerRegistry:
+        """Return an independent registry: what one workspace registers, another does not see."""
+        return HandlerRegistry(self._handlers)
+
+    def add(self, kind: str, *, agent: str, replace: bool = False) -> Callable[[F], F]:
+        """Return a decorator that registers a function for a task kind.
+
+        Raises:
+            ConfigError: The kind is taken, or the function lacks the annotations described above.
+        """
+
+        def register(function: F) -> F:
+            if kind in self._handlers and not replace:
+                raise ConfigError(
+                    f"task kind {kind!r} already has a handler", hint="choose another kind, or pass replace=True"
+                )
+            self._handlers[kind] = _described(kind, agent, function)
+            return function
+
+        return register
+
+
+def _described(kind: str, agent: str, function: Callable[..., BaseModel]) -> Handler:
+    hints = typing.get_type_hints(function, localns={"TaskContext": TaskContext})
+    returns = hints.pop("return", None)
+    names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    needs = {name: hints.get(name) for name in names}
+    wrong = [name for name, model in needs.items() if not _is_model(model)]
+    if wrong or not _is_model(returns):
+        raise ConfigError(
+            f"handler {kind!r} must annotate its return and each keyword with a pydantic model; "
+            f"lacking: {', '.join([*wrong, *([] if _is_model(returns) else ['return'])])}"
+        )
+    return Handler(kind, agent, function, typing.cast("dict[str, type[BaseModel]]", needs), returns)
+
+
+def _is_model(value: object) -> typing.TypeGuard[type[BaseModel]]:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+_REGISTRY = HandlerRegistry()
+handler = _REGISTRY.add
+
+
+def registered_handlers() -> HandlerRegistry:
+    """Return a copy of the registry that the `handler` decorator fills."""
+    return _REGISTRY.copy()

@@ -1,0 +1,1 @@
+"""Audience facts: what is known about attributes, consent and identity, and the profiles built on it."""
