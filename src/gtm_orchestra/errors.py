@@ -64,7 +64,25 @@ class ConfigError(UsageError):
 
 
 class ConditionError(UsageError):
-    """A condition is not in the rule language, or would not mean the same everywhere."""
+    """A condition is not in the rule language, or would not mean the same everywhere.
+
+    Attributes:
+        path: Where in the condition, such as "$or[1].country.$in"; empty for the whole of it.
+        seen: What stands there.
+        allowed: What may stand there.
+    """
+
+    def __init__(
+        self, message: str, *, path: str = "", seen: str = "", allowed: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.path, self.seen, self.allowed = path, seen, allowed
+
+    @classmethod
+    def at(cls, path: str, *, seen: str, allowed: str, hint: str) -> ConditionError:
+        """Return the error for one place of a condition."""
+        message = f"condition at {path or 'the top'}: seen {seen}, allowed {allowed}"
+        return cls(message, path=path, seen=seen, allowed=allowed, hint=hint)
 
 
 class PlanFormatError(UsageError):

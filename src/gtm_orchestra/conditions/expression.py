@@ -1,0 +1,142 @@
+"""A condition as a boolean column of an ibis table. The only module here that needs ibis."""
+
+from __future__ import annotations
+
+import functools
+import operator
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import ibis
+
+from gtm_orchestra.conditions.tree import Either, Every, Exists, Negation, OneOf, column_of
+from gtm_orchestra.errors import ConditionError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gtm_orchestra.conditions.tree import Compare, Condition, Leaf, Node, Operator, Value
+
+__all__ = ["to_ibis"]
+
+# ibis ships no precise types for its columns: `Any` keeps mypy honest about what it can and cannot check.
+Boolean: TypeAlias = Any
+Column: TypeAlias = Any
+
+_TESTS: dict[Operator, Callable[[Any, Any], Any]] = {
+    "$eq": operator.eq,
+    "$ne": operator.ne,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+}
+# "At most 10:00:00" holds until 10:00:01 begins, "after 10:00:00" holds from there on.
+_WHOLE: dict[Operator, Operator] = {"$lt": "$lt", "$lte": "$lt", "$gt": "$gte", "$gte": "$gte"}
+_LARGEST = sys.float_info.max
+_ONE_SECOND = timedelta(seconds=1)
+
+
+def to_ibis(condition: Condition, table: ibis.Table) -> Boolean:
+    """Return a boolean expression over the rows of `table`, never null: a missing value compares as false.
+
+    Attributes are columns of the same name; `consent.<purpose>` is the column `consent__<purpose>`. NaN and
+    infinite numbers are missing, and fractions of a second are cut off, as in `evaluate`.
+
+    Raises:
+        ConditionError: The table lacks a column, or holds it in another type.
+    """
+    return _boolean(condition.root, table)
+
+
+def _boolean(node: Node, table: ibis.Table) -> Boolean:
+    if isinstance(node, Every):
+        return functools.reduce(operator.and_, (_boolean(part, table) for part in node.parts))
+    if isinstance(node, Either):
+        return functools.reduce(operator.or_, (_boolean(part, table) for part in node.parts))
+    if isinstance(node, Negation):
+        return ~_boolean(node.part, table)
+    column = _column(node, table)
+    if isinstance(node, Exists):
+        known = _known(node, column)
+        return known if node.exists else ~known
+    # Null in, null out: coalesced at each leaf, because `NOT NULL` is null and would lose the person.
+    return _or_false(_comparison(node, column))
+
+
+def _column(leaf: Leaf, table: ibis.Table) -> Column:
+    name = column_of(leaf.attribute)
+    if name not in table.columns:
+        raise ConditionError(
+            f"condition on {leaf.attribute!r}: the table has no column {name!r}",
+            path=leaf.attribute,
+            seen="no such column",
+            allowed=", ".join(sorted(table.columns)[:20]),
+            hint="add the attribute to the catalog, or take it out of the condition",
+        )
+    column = table[name]
+    kind = column.type()
+    fits = {
+        "string": kind.is_string(),
+        "number": kind.is_numeric() and not kind.is_boolean(),
+        "boolean": kind.is_boolean(),
+        "timestamp": kind.is_timestamp(),
+    }
+    if not fits[leaf.type]:
+        raise ConditionError(
+            f"condition on {leaf.attribute!r}: column {name!r} holds {kind}, not a {leaf.type}",
+            path=leaf.attribute,
+            seen=str(kind),
+            allowed=leaf.type,
+            hint="correct the attribute's type in the catalog",
+        )
+    # Numbers compare as 64-bit floats everywhere, as in the SDKs.
+    return column.cast("float64") if leaf.type == "number" and not kind.is_float64() else column
+
+
+def _known(leaf: Leaf, column: Column) -> Boolean:
+    # Engines sort NaN above every number, so a range drops it along with the infinities.
+    return _or_false(column.between(-_LARGEST, _LARGEST)) if leaf.type == "number" else column.notnull()
+
+
+def _comparison(leaf: Compare | OneOf, column: Column) -> Boolean:
+    """Compare without caring for nulls, but with NaN and infinity left out."""
+    if isinstance(leaf, OneOf):
+        values = [_literal(value) for value in leaf.values]
+        return column.notin(values) & _known(leaf, column) if leaf.negated else column.isin(values)
+    if isinstance(leaf.value, bool):
+        return column == leaf.value if leaf.operator == "$eq" else column != leaf.value
+    if leaf.type == "timestamp":
+        return _at(leaf, column)
+    compared = _TESTS[leaf.operator](column, _literal(leaf.value))
+    if leaf.operator == "$eq" or leaf.type == "string":
+        return compared
+    return compared & _known(leaf, column)
+
+
+def _at(leaf: Compare, column: Column) -> Boolean:
+    """Compare a time as if its fraction of a second were cut off, without a function call per row."""
+    moment = datetime.fromisoformat(str(leaf.value))
+    zone = column.type().timezone
+    start, end = (_moment(instant, zone) for instant in (moment, moment + _ONE_SECOND))
+    if leaf.operator in ("$eq", "$ne"):
+        within = (column >= start) & (column < end)
+        return within if leaf.operator == "$eq" else ~within
+    return _TESTS[_WHOLE[leaf.operator]](column, end if leaf.operator in ("$lte", "$gt") else start)
+
+
+def _moment(instant: datetime, zone: str | None) -> Column:
+    """Return a literal of the column's own type; a column without a zone is in UTC."""
+    if zone is None:
+        return ibis.literal(instant.replace(tzinfo=None), type="timestamp")
+    return ibis.literal(instant.astimezone(UTC), type="timestamp('UTC')")
+
+
+def _literal(value: Value) -> Column:
+    # A fraction in digits is a DECIMAL to DuckDB, whose conversion rounds twice; read from text it is exact.
+    return ibis.literal(repr(value)).cast("float64") if isinstance(value, float) else ibis.literal(value)
+
+
+def _or_false(expression: Boolean) -> Boolean:
+    return ibis.coalesce(expression, ibis.literal(value=False))
