@@ -12,6 +12,9 @@ __all__ = ["all_of", "any_of", "negate"]
 
 Document: TypeAlias = Mapping[str, object]
 
+_PAIRS = (("$eq", "$ne"), ("$in", "$nin"), ("$lt", "$gte"), ("$lte", "$gt"))
+_OPPOSITES = {**dict(_PAIRS), **{second: first for first, second in _PAIRS}}
+
 
 def all_of(*conditions: Condition | Document) -> dict[str, object]:
     """Return the document of those whom every condition means.
@@ -107,4 +110,9 @@ def _group_complement(key: str, value: object) -> dict[str, object]:
 def _statement_complement(name: str, stated: dict[str, object]) -> dict[str, object]:
     if "$exists" in stated:
         return {name: {"$exists": stated["$exists"] is not True}}
-    return {"$or": [{name: {"$exists": False}}, {name: {"$exists": True, "$not": stated}}]}
+    ((operator, operand),) = stated.items()
+    if operator == "$not":
+        return {name: operand}
+    opposite = _OPPOSITES.get(operator)
+    known = {opposite: operand} if opposite else {"$not": stated}
+    return {"$or": [{name: {"$exists": False}}, {name: {"$exists": True, **known}}]}

@@ -5,24 +5,35 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.conditions.evaluation import known_value, read_attribute
-from gtm_orchestra.conditions.tree import Either, Every, Exists, Negation, leaf_json
+from gtm_orchestra.conditions.tree import Exists, leaf_json, node_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gtm_orchestra.conditions.parsing import Schema
-    from gtm_orchestra.conditions.tree import Condition, Node
+    from gtm_orchestra.conditions.tree import Condition, Leaf
+    from gtm_orchestra.config import AttributeType
 
 __all__ = ["sdk_attributes", "to_growthbook"]
+
+
+# The SDKs know times as text.
+_SDK_TYPES: dict[AttributeType, str] = {
+    "string": "string",
+    "number": "number",
+    "boolean": "boolean",
+    "timestamp": "string",
+}
 
 
 def to_growthbook(condition: Condition) -> dict[str, object]:
     """Return the condition for a feature rule's `condition` field.
 
-    `$exists` stands beside every comparison: the SDKs disagree on `$lt` of a missing attribute, and hold
-    `$ne` of one to be true. The payload is itself a condition of this language.
+    `$exists` and `$type` stand beside every comparison. Without them the SDKs disagree: the one for
+    JavaScript holds a missing value, and the text "2", to be less than 3; the one for Python does not. Both
+    hold `$ne` of a missing value to be true.
     """
-    return _guarded(condition.root)
+    return node_json(condition.root, _guarded)
 
 
 def sdk_attributes(attributes: Mapping[str, object], schema: Schema) -> dict[str, object]:
@@ -46,14 +57,8 @@ def sdk_attributes(attributes: Mapping[str, object], schema: Schema) -> dict[str
     return document
 
 
-def _guarded(node: Node) -> dict[str, object]:
-    if isinstance(node, Every):
-        return {"$and": [_guarded(part) for part in node.parts]}
-    if isinstance(node, Either):
-        return {"$or": [_guarded(part) for part in node.parts]}
-    if isinstance(node, Negation):
-        return {"$not": _guarded(node.part)}
-    operator, operand = leaf_json(node)
-    if isinstance(node, Exists):
-        return {node.attribute: {operator: operand}}
-    return {node.attribute: {"$exists": True, operator: operand}}
+def _guarded(leaf: Leaf) -> dict[str, object]:
+    known: dict[str, object] = {"$exists": True, "$type": _SDK_TYPES[leaf.type]}
+    if isinstance(leaf, Exists):
+        return known if leaf.exists else {"$not": known}
+    return known | leaf_json(leaf)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gtm_orchestra.config import AttributeType
 
@@ -160,45 +160,44 @@ def negation(part: Node) -> Node:
     return Negation(part)
 
 
-def leaf_json(leaf: Leaf) -> tuple[str, object]:
+def leaf_json(leaf: Leaf) -> dict[str, object]:
     """Return a leaf's operator and operand as JSON writes them."""
     if isinstance(leaf, Exists):
-        return "$exists", leaf.exists
+        return {"$exists": leaf.exists}
     if isinstance(leaf, OneOf):
-        return ("$nin" if leaf.negated else "$in"), list(leaf.values)
-    return leaf.operator, leaf.value
+        return {"$nin" if leaf.negated else "$in": list(leaf.values)}
+    return {leaf.operator: leaf.value}
 
 
-def node_json(node: Node) -> dict[str, object]:
-    """Return a statement as a condition document."""
-    document: dict[str, object] = {}
-    operators: dict[str, dict[str, object]] = {}
-    crowded: list[dict[str, object]] = []  # what would repeat a key of the object
+def node_json(node: Node, write: Callable[[Leaf], dict[str, object]] = leaf_json) -> dict[str, object]:
+    """Return a statement as a document, each leaf in the operators that `write` gives for it."""
+    stated: dict[str, dict[str, object]] = {}
+    groups: dict[str, object] = {}
+    crowded: list[dict[str, object]] = []  # what would repeat a key of the object with another value
     for part in node.parts if isinstance(node, Every) else (node,):
-        if isinstance(part, Compare | OneOf | Exists):
-            operator, operand = leaf_json(part)
-            stated = operators.setdefault(part.attribute, {})
-            if operator in stated:
-                crowded.append({part.attribute: _plain({operator: operand})})
+        if isinstance(part, Leaf):
+            operators = stated.setdefault(part.attribute, {})
+            added = write(part)
+            if any(key in operators and operators[key] != value for key, value in added.items()):
+                crowded.append({part.attribute: _plain(added)})
             else:
-                stated[operator] = operand
+                operators |= added
             continue
-        key, value = _group_json(part)
-        if key in document:
+        key, value = _group_json(part, write)
+        if key in groups:
             crowded.append({key: value})
         else:
-            document[key] = value
-    merged: dict[str, object] = {name: _plain(stated) for name, stated in operators.items()}
-    merged |= document
-    if crowded:
-        merged["$and"] = crowded
-    return merged
+            groups[key] = value
+    merged = {name: _plain(operators) for name, operators in stated.items()} | groups
+    return merged | {"$and": crowded} if crowded else merged
 
 
-def _group_json(node: Every | Either | Negation) -> tuple[str, object]:
+def _group_json(
+    node: Every | Either | Negation, write: Callable[[Leaf], dict[str, object]]
+) -> tuple[str, object]:
     if isinstance(node, Negation):
-        return "$not", node_json(node.part)
-    return ("$or" if isinstance(node, Either) else "$and"), [node_json(part) for part in node.parts]
+        return "$not", node_json(node.part, write)
+    return ("$or" if isinstance(node, Either) else "$and"), [node_json(part, write) for part in node.parts]
 
 
 def _plain(stated: dict[str, object]) -> object:
@@ -212,6 +211,6 @@ def _ordered(parts: Iterable[Node]) -> tuple[Node, ...]:
 
 def _sort_key(node: Node) -> tuple[int, str, int, str]:
     text = json.dumps(node_json(node), sort_keys=True)
-    if isinstance(node, Compare | OneOf | Exists):
-        return 0, node.attribute, _RANK[leaf_json(node)[0]], text
+    if isinstance(node, Leaf):
+        return 0, node.attribute, _RANK[next(iter(leaf_json(node)))], text
     return 1, "", 0, text

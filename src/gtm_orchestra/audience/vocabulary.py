@@ -1,0 +1,73 @@
+"""The words that the data itself uses: attributes, their values, and how many people a condition names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gtm_orchestra.config import AttributeType
+    from gtm_orchestra.warehouse.connection import Warehouse
+    from gtm_orchestra.warehouse.people import PeopleFrame
+
+__all__ = ["MOST_VALUES", "FrameVocabulary", "Vocabulary"]
+
+# An attribute with more values than this holds free text or identifiers, not the words of a segment.
+MOST_VALUES = 300
+
+
+class Vocabulary(Protocol):
+    """What words in a constraint are looked up in. Values are used to match words, never shown."""
+
+    @property
+    def schema(self) -> Mapping[str, AttributeType]:
+        """Return the attributes that conditions may name, with their types."""
+
+    def values(self, attribute: str) -> Mapping[str, int]:
+        """Return the values of a string attribute with their people; empty if it has too many to be words."""
+
+    def count(self, condition: dict[str, Any]) -> int:
+        """Return how many people a condition names."""
+
+
+class FrameVocabulary:
+    """The vocabulary of a people frame, asked of the engine on first use and kept for the task."""
+
+    def __init__(self, warehouse: Warehouse, frame: PeopleFrame) -> None:
+        self._warehouse, self._frame = warehouse, frame
+        self._values: dict[str, dict[str, int]] = {}
+
+    @property
+    def schema(self) -> Mapping[str, AttributeType]:
+        """Return the attributes that conditions may name, with their types."""
+        return self._frame.schema
+
+    def values(self, attribute: str) -> Mapping[str, int]:
+        """Return the values of a string attribute with their people; empty if it has too many to be words."""
+        if attribute not in self._values:
+            self._values[attribute] = self._ask(attribute)
+        return self._values[attribute]
+
+    def count(self, condition: dict[str, Any]) -> int:
+        """Return how many people a condition names."""
+        from gtm_orchestra.conditions import parse, to_ibis  # noqa: PLC0415 a lookup without counts needs no engine
+
+        table = self._frame.table
+        rows = table.filter(to_ibis(parse(condition, self.schema), table)).count()
+        return int(self._warehouse.to_arrow(rows.name("people").as_table())["people"][0].as_py())
+
+    def _ask(self, attribute: str) -> dict[str, int]:
+        table = self._frame.table
+        if self.schema.get(attribute) != "string":
+            return {}
+        column = table[attribute]
+        counted = (
+            table.filter(column.notnull())
+            .group_by(value=column)
+            .aggregate(people=table.count())
+            .order_by("value")
+            .limit(MOST_VALUES + 1)
+        )
+        rows = self._warehouse.to_arrow(counted).to_pylist()
+        return {} if len(rows) > MOST_VALUES else {row["value"]: row["people"] for row in rows}

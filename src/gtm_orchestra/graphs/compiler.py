@@ -1,0 +1,131 @@
+"""Plan → LangGraph. Task = node, arm of a parallel block = subgraph node, gate = node joined by a list edge.
+
+The list edge is LangGraph's only join that runs a gate exactly once, and only if every arm always arrives:
+hence no conditional edges, and a wrapper that never raises. Arms that are subgraphs run on while a sibling
+is slow; arms whose dependencies cross run level by level.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+
+from gtm_orchestra.graphs.task import run_gate, run_task
+from gtm_orchestra.plans.graph import Crossing, Leaf, Parallel, Series, Shape, dependency_graph, shape_of
+from gtm_orchestra.plans.outcome import Outcome
+
+if TYPE_CHECKING:
+    import networkx as nx
+    from langgraph.checkpoint.base import BaseCheckpointSaver
+    from langgraph.graph.state import CompiledStateGraph
+
+    from gtm_orchestra.graphs.services import RunServices
+    from gtm_orchestra.plans.model import PlanDefinition
+
+__all__ = ["PlanState", "compile_plan"]
+
+
+def _merged(left: dict[str, Any], right: dict[str, Any]) -> dict[str, Any]:
+    # Each node writes its own key only, so that parallel writes never conflict.
+    return {**left, **right}
+
+
+class PlanState(TypedDict):
+    """The graph's state: outcomes by node, as small JSON. Results live in the artifact store by content."""
+
+    outcomes: Annotated[dict[str, dict[str, Any]], _merged]
+
+
+Node = Callable[[PlanState], Awaitable[dict[str, Any]]]
+
+
+def compile_plan(
+    plan: PlanDefinition, services: RunServices, *, checkpointer: BaseCheckpointSaver[Any] | None = None
+) -> CompiledStateGraph[PlanState, None, PlanState, PlanState]:
+    """Return the graph of a plan. It is cheap (a few milliseconds) and is made anew for every segment.
+
+    Args:
+        plan: A reviewed plan; its dependencies are acyclic.
+        services: What the nodes work with.
+        checkpointer: For those who run inside a LangGraph server; the journal needs none.
+    """
+    graph = dependency_graph(plan.tasks, plan.gates)
+    nodes = _nodes(plan, services, graph)
+    return _built(shape_of(graph), graph, nodes).compile(checkpointer=checkpointer, name=plan.command)
+
+
+def _nodes(plan: PlanDefinition, services: RunServices, graph: nx.DiGraph[str]) -> dict[str, Node]:
+    def before(node: str, state: PlanState) -> dict[str, Outcome]:
+        seen = state["outcomes"]
+        return {p: Outcome.model_validate(seen[p]) for p in sorted(graph.predecessors(node)) if p in seen}
+
+    def node_of(name: str, work: Callable[[Mapping[str, Outcome]], Awaitable[Outcome]]) -> Node:
+        async def node(state: PlanState) -> dict[str, Any]:
+            outcome = await work(before(name, state))
+            return {"outcomes": {name: outcome.model_dump(mode="json", exclude_defaults=True)}}
+
+        return node
+
+    nodes = {t.task_id: node_of(t.task_id, lambda seen, t=t: run_task(t, services, seen)) for t in plan.tasks}  # type: ignore[misc]  # the default binds the loop's task
+    return nodes | {g.gate_id: node_of(g.gate_id, lambda seen, g=g: run_gate(g, services, seen)) for g in plan.gates}  # type: ignore[misc]  # the same
+
+
+def _built(shape: Shape, graph: nx.DiGraph[str], nodes: Mapping[str, Node]) -> StateGraph[PlanState]:
+    builder = StateGraph(PlanState)
+    last = _attach(builder, shape, [START], graph, nodes)
+    for end in last:
+        builder.add_edge(end, END)
+    return builder
+
+
+def _attach(
+    builder: StateGraph[PlanState], shape: Shape, after: list[str], graph: nx.DiGraph[str], nodes: Mapping[str, Node]
+) -> list[str]:
+    """Add a shape behind the nodes in `after`; return the nodes that whatever follows must wait for."""
+    match shape:
+        case Leaf(name):
+            builder.add_node(name, nodes[name])
+            _join(builder, after, name)
+            return [name]
+        case Series(parts):
+            for part in parts:
+                after = _attach(builder, part, after, graph, nodes)
+            return after
+        case Parallel(arms):
+            return [last for arm in arms for last in _arm(builder, arm, after, graph, nodes)]
+        case Crossing(names):
+            inside = set(names)
+            for name in names:
+                builder.add_node(name, nodes[name])
+                near = sorted(set(graph.predecessors(name)) & inside)
+                _join(builder, near or after, name)
+            return [name for name in names if not set(graph.successors(name)) & inside]
+
+
+def _arm(
+    builder: StateGraph[PlanState], arm: Shape, after: list[str], graph: nx.DiGraph[str], nodes: Mapping[str, Node]
+) -> list[str]:
+    if isinstance(arm, Leaf):
+        return _attach(builder, arm, after, graph, nodes)
+    name = f"arm from {_first(arm)}"
+    builder.add_node(name, _built(arm, graph, nodes).compile())
+    _join(builder, after, name)
+    return [name]
+
+
+def _first(shape: Shape) -> str:
+    match shape:
+        case Leaf(name):
+            return name
+        case Series(parts):
+            return _first(parts[0])
+        case Parallel(arms):
+            return _first(arms[0])
+        case Crossing(names):
+            return names[0]
+
+
+def _join(builder: StateGraph[PlanState], after: list[str], name: str) -> None:
+    builder.add_edge(after[0] if len(after) == 1 else after, name)

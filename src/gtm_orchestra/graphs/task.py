@@ -1,0 +1,121 @@
+"""The task wrapper: attempt, retry, substitute. It never raises: every ending is a value."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.plans.gates import decide_merge
+from gtm_orchestra.plans.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gtm_orchestra.graphs.services import RunServices
+    from gtm_orchestra.plans.model import Gate, Task
+
+__all__ = ["run_gate", "run_task"]
+
+
+async def run_task(task: Task, services: RunServices, before: Mapping[str, Outcome]) -> Outcome:
+    """Return how a task ended: served from the journal, held back by what came before, or done now."""
+    served = services.finished(task.task_id)
+    if served is not None:
+        return served
+    held_back = _held_back(task.task_id, before)
+    if held_back is None:
+        outcome = await _attempts(task, services)
+    elif held_back.name == "waiting":
+        return held_back
+    else:
+        outcome = held_back
+    services.record(outcome)
+    return outcome
+
+
+async def run_gate(gate: Gate, services: RunServices, before: Mapping[str, Outcome]) -> Outcome:
+    """Return a gate's outcome: the verdict on the arms, or a person's decision."""
+    served = services.finished(gate.gate_id)
+    if served is not None:
+        return served
+    if gate.kind == "approval":
+        held_back = _held_back(gate.gate_id, before)
+        if held_back is None:
+            return services.ask(gate)
+        if held_back.name != "waiting":
+            services.record(held_back)
+        return held_back
+    variables = tuple(o.output_var for o in before.values() if o.usable and o.output_var)
+    verdict = decide_merge(gate, before, services.results(variables))
+    name = {"go": "ok", "no-go": "rejected", "waiting": "waiting"}[verdict.decision]
+    outcome = Outcome.model_validate({"node": gate.gate_id, "name": name, "note": verdict.why, "verdict": verdict})
+    if verdict.decision != "waiting":
+        services.record(outcome)
+    return outcome
+
+
+def _held_back(node: str, before: Mapping[str, Outcome]) -> Outcome | None:
+    """Return why a node cannot start, as its outcome; None if everything before it is usable."""
+    broken = [o for o in before.values() if not o.usable]
+    if not broken:
+        return None
+    blocking = [o for o in broken if o.name != "waiting"]
+    if not blocking:
+        return Outcome(node=node, name="waiting", note=f"waits for {', '.join(o.node for o in broken)}")
+    return Outcome(node=node, name="skipped", note=f"not done, because {_because(blocking[0])}")
+
+
+def _because(outcome: Outcome) -> str:
+    if outcome.name == "skipped":
+        return f"{outcome.node} was skipped"
+    return f"{outcome.node} {outcome.name.replace('_', ' ')}"
+
+
+async def _attempts(task: Task, services: RunServices) -> Outcome:
+    """Try the owner, then each substitute, each as often as the plan allows; count across processes."""
+    allowed = services.plan.error_handling.max_retries + 1
+    failed = services.attempts(task.task_id)
+    error, timed_out, notes = "", False, []
+    for position, agent in enumerate((task.agent, *task.substitutes)):
+        reason = services.unavailable(agent)
+        if reason:
+            notes.append(f"{agent} is unavailable: {reason}")
+            continue
+        while failed < allowed * (position + 1):
+            attempt = failed + 1
+            outcome, error, timed_out = await _once(task, agent, attempt, services)
+            if outcome is not None:
+                if position:
+                    notes.append(f"done by the substitute {agent}")
+                return outcome.model_copy(update={"note": "; ".join(filter(None, [*notes, outcome.note]))})
+            failed = attempt
+            await services.pause(attempt)
+    name = "timed_out" if timed_out else "failed"
+    error = error or "; ".join(notes) or f"all {failed} attempts had failed before this process took over"
+    return Outcome(node=task.task_id, name=name, agent=task.agent, attempts=failed, error=error, note="; ".join(notes))
+
+
+async def _once(task: Task, agent: str, attempt: int, services: RunServices) -> tuple[Outcome | None, str, bool]:
+    services.attempt_started(task, agent, attempt)
+    try:
+        async with asyncio.timeout(task.timeout_s):
+            done = await services.perform(task, agent)
+    except TimeoutError:
+        error = f"no result after {task.timeout_s} s"
+        services.attempt_failed(task, agent, attempt, error)
+        return None, error, True
+    except Exception as raised:  # noqa: BLE001 - the one place where any failure becomes a value; cancellation passes
+        error = services.describe(raised, task)
+        services.attempt_failed(task, agent, attempt, error)
+        return None, error, False
+    outcome = Outcome(
+        node=task.task_id,
+        name="degraded" if done.degraded else "ok",
+        agent=agent,
+        attempts=attempt,
+        output_var=task.output_var,
+        output=done.output,
+        artifacts=dict(done.artifacts),
+        note=done.degraded,
+    )
+    return outcome, "", False

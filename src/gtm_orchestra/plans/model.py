@@ -1,0 +1,301 @@
+"""The plan document: the orchestrator dialect's fields under their own names, and what makes it executable.
+
+`PlanDefinition` is what is to be done; it changes only by a logged revision. `PlanDocument` is the file that
+people read: the definition and, behind it, what the runs have done so far.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from gtm_orchestra.model import Model
+
+SCHEMA_VERSION = "gtm.plan/1"
+
+Pattern = Literal["pipeline", "diamond"]
+Function = Literal[
+    "marketing-ops", "data-eng", "creative", "legal", "privacy", "QA", "governance", "experimentation"
+]
+ActorKind = Literal["human", "agent", "service"]
+OutcomeName = Literal["ok", "degraded", "failed", "skipped", "rejected", "timed_out", "waiting"]
+RunStatus = Literal["running", "waiting", "done", "blocked", "escalated", "rejected", "failed", "superseded"]
+EffectClass = Literal["keyed", "readable", "blind"]
+UndoClass = Literal["reversible", "compensable", "irreversible"]
+
+NodeId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Text = Annotated[str, StringConstraints(max_length=4000)]
+
+
+class Effect(Model):
+    """What a task changes outside the run's own state, and how that is taken back."""
+
+    action: Name
+    target: Name
+    effect_class: EffectClass
+    undo_class: UndoClass
+    undo: Text = Field(description="How it is taken back; for an irreversible one: why that is acceptable.")
+
+
+class Task(Model):
+    """One piece of work: who does it, from which results, and what it leaves."""
+
+    task_id: NodeId
+    agent: Name
+    kind: Name = Field(description="Which handler does it.")
+    purpose: Text
+    function: Function
+    input: tuple[Name, ...] = Field(default=(), description="The output_vars of earlier tasks that it reads.")
+    output_var: Name
+    dependencies: tuple[NodeId, ...] = Field(default=(), description="Tasks and gates that come before.")
+    tools_required: tuple[Name, ...] = ()
+    skills: tuple[Name, ...] = ()
+    substitutes: tuple[Name, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    timeout_s: int = Field(default=600, ge=1, le=86_400)
+    estimated_minutes: float = Field(default=1.0, ge=0)
+    estimated_tokens: int = Field(default=0, ge=0)
+
+
+class Stage(Model):
+    """A step of the workflow as people speak of it."""
+
+    stage_id: NodeId
+    name: Name
+    execution: Literal["sequential", "parallel"]
+    tasks: tuple[Task, ...] = Field(min_length=1)
+
+
+class GatePolicy(Model):
+    """How a merge gate decides. `all`: every arm must deliver.
+
+    With `items`, arms may also deliver a list of things that can be left out one by one: the path
+    ``output_var.field`` of a list whose entries carry a name, a go flag and a reason. Entries that are not
+    go are excluded; nothing left means no-go.
+    """
+
+    type: Literal["all"] = "all"
+    items: str = Field(default="", pattern=r"^([a-z_]+\.[a-z_]+)?$")
+    item_name: str = "name"
+
+
+class Gate(Model):
+    """A place where the run decides whether to go on: a merge of arms, or a person's approval."""
+
+    gate_id: NodeId
+    after: tuple[NodeId, ...] = Field(min_length=1)
+    kind: Literal["merge", "approval"]
+    policy: GatePolicy = GatePolicy()
+    criteria: tuple[Text, ...] = ()
+    action: str = Field(default="", description="What an approval allows.")
+    approvers: tuple[Name, ...] = Field(default=(), description="Handles or roles of [people] who may decide.")
+    respond_within: str = "2d"
+    on_silence: Text = ""
+
+
+class Block(Model):
+    """A part of the graph with a shape of its own, declared so that review can compare it with the graph."""
+
+    pattern: Pattern
+    tasks: tuple[NodeId, ...]
+    gate: NodeId | None = None
+
+
+class Rung(Model):
+    """One step of the escalation ladder: who is asked next when the step before did not help."""
+
+    step: int
+    who: Name = Field(description="Role, such as privacy-lead.")
+    deputy: str = ""
+    respond_within: str = "1d"
+
+
+class EscalationTrigger(Model):
+    """When this holds, the ladder is climbed or the rip-cord pulled, even while retries remain."""
+
+    when: Name
+    action: Literal["escalate", "ripcord"]
+    why: Text = ""
+
+
+class SuccessMetric(Model):
+    """A figure that says whether the plan worked: how it is computed, and when it is known."""
+
+    name: Name
+    unit: Name
+    target: float | None = None
+    direction: Literal["increase", "decrease"] = "increase"
+    query: Text
+    known_when: Text
+    actual: float | None = None
+
+
+class DataSource(Model):
+    """One table that the plan reads, with the columns it had when the plan was made."""
+
+    role: Name
+    table: Name
+    columns: dict[str, str]
+    owner: str = ""
+    freshness: str = ""
+
+
+class Parallelization(Model):
+    """What may run side by side; computed from the graph."""
+
+    max_concurrent: int = Field(ge=1)
+    parallel_groups: tuple[tuple[NodeId, ...], ...] = ()
+
+
+class ErrorHandling(Model):
+    """What happens when a task fails. `max_retries: 2` means three attempts."""
+
+    retry_strategy: Literal["same", "with-modification"] = "same"
+    max_retries: int = Field(default=2, ge=0, le=10)
+    fallback_plan: Text = ""
+    escalation: Text = ""
+
+
+class Budgets(Model):
+    """Ceilings that are asked about before they are passed."""
+
+    wall_minutes: int = Field(default=60, ge=1)
+    tokens: int = Field(default=0, ge=0)
+    rows_scanned: int | None = Field(default=None, ge=0)
+
+
+class PlanDefinition(Model):
+    """What is to be done. A change of any field is a revision; see `digest` for what an approval binds."""
+
+    schema_version: Literal["gtm.plan/1"] = SCHEMA_VERSION
+    plan_id: Annotated[str, StringConstraints(pattern=r"^plan-[0-9]{8}T[0-9]{6}Z(-[0-9]{1,3})?$")]
+    command: Name
+    initiative: Name
+    objective: Text
+    complexity: Literal["orchestration-not-needed", "medium", "complex", "very-complex"]
+    strategy: Pattern
+    pattern_rationale: Text
+    estimated_duration: str
+    estimated_cost: str
+    inputs: dict[str, Any]
+    environments: tuple[str, ...] = ()
+    channels: tuple[str, ...] = ()
+    data_sources: tuple[DataSource, ...] = ()
+    governance_cadence: dict[str, str] = Field(default_factory=dict, description="Subject → how often it is checked.")
+    attributes: dict[str, str] = Field(default_factory=dict, description="Catalog attribute → SHA-256 of its entry.")
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    blocks: tuple[Block, ...] = ()
+    parallelization: Parallelization
+    context_passing: Text
+    error_handling: ErrorHandling
+    gates: tuple[Gate, ...] = ()
+    escalation_ladder: tuple[Rung, ...] = ()
+    escalation_triggers: tuple[EscalationTrigger, ...] = ()
+    success_metrics: tuple[SuccessMetric, ...] = ()
+    success_criteria: tuple[Text, ...] = ()
+    deliverables: dict[str, str] = Field(default_factory=dict, description="Deliverable → task that produces it.")
+    budgets: Budgets = Budgets()
+    hashes: dict[str, str] = Field(default_factory=dict, description="Agents, blueprint, skills, prompts → SHA-256.")
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """Every task, in the order of the stages."""
+        return tuple(task for stage in self.stages for task in stage.tasks)
+
+    def task(self, task_id: str) -> Task:
+        """Return a task by id; KeyError if the plan has none of this id."""
+        for task in self.tasks:
+            if task.task_id == task_id:
+                return task
+        raise KeyError(task_id)
+
+    def gate(self, gate_id: str) -> Gate:
+        """Return a gate by id; KeyError if the plan has none of this id."""
+        for gate in self.gates:
+            if gate.gate_id == gate_id:
+                return gate
+        raise KeyError(gate_id)
+
+
+class Change(Model):
+    """One entry of the change log."""
+
+    at: datetime
+    actor: Name
+    actor_kind: ActorKind = "human"
+    identity: str = Field(default="claimed", description="How the actor is known: claimed, key, token.")
+    on_behalf_of: str = ""
+    what: Text
+    why: Text
+    revision: int
+
+
+class Artifact(Model):
+    """A file that a run left, by content."""
+
+    name: str
+    media_type: str
+    sha256: str
+    path: str = ""
+
+
+class TaskProgress(Model):
+    """Where one task or gate stands in the latest run."""
+
+    node: NodeId
+    outcome: OutcomeName | Literal["pending", "running"]
+    agent: str = ""
+    attempts: int = 0
+    note: str = ""
+
+
+class ApprovalRecord(Model):
+    """A decision on an approval gate, or the open question."""
+
+    approval_id: str
+    gate_id: NodeId
+    run_id: str
+    status: Literal["open", "approved", "changes-requested", "rejected", "superseded", "expired"]
+    approvers: tuple[str, ...]
+    decided_by: str = ""
+    identity: str = ""
+    decided_at: datetime | None = None
+    reason: str = ""
+    binding: str = Field(description="SHA-256 of what the decision is about.")
+
+
+class Remediation(Model):
+    """What happened, what was done about it, by whom, and what is left."""
+
+    at: datetime
+    trigger: str
+    happened: Text
+    done: Text
+    by: str
+    left: Text
+
+
+class PlanDocument(Model):
+    """`.claude/plans/plan-<ts>.json`: a view for people and tools, never read back as truth."""
+
+    definition: PlanDefinition
+    revision: int
+    digest: str
+    status: RunStatus | Literal["planned"]
+    runs: tuple[str, ...] = ()
+    progress: tuple[TaskProgress, ...] = ()
+    approvals: tuple[ApprovalRecord, ...] = ()
+    waivers: tuple[dict[str, str], ...] = ()
+    remediation: tuple[Remediation, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    linked_experiments: tuple[str, ...] = ()
+    change_log: tuple[Change, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the file's content: the definition's fields at the top level, as the dialect has them."""
+        document = self.model_dump(mode="json")
+        definition = document.pop("definition")
+        return {**definition, **document}

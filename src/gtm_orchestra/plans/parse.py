@@ -1,0 +1,110 @@
+"""Reading JSON that somebody else wrote: bounded, strict, with the place of each fault.
+
+The standard parser accepts duplicate keys, NaN and lone surrogates; a plan with two `environment` keys
+would then mean what its last reader saw. Here each is an error.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from gtm_orchestra.errors import PlanFormatError
+
+__all__ = ["MAX_BYTES", "canonical_json", "parse_json"]
+
+MAX_BYTES = 1_000_000
+_MAX_DEPTH = 60
+_MAX_INT = 2**53
+
+
+def parse_json(data: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value of a JSON text.
+
+    Args:
+        data: UTF-8 bytes.
+        what: Names the text in errors, such as "plan-20261101T090000Z.json".
+        max_bytes: Refused above this size, before anything is parsed.
+
+    Raises:
+        PlanFormatError: Too large, not UTF-8, not JSON, duplicate key, NaN or Infinity, lone surrogate,
+            an integer that JavaScript cannot hold, or nested deeper than 60.
+    """
+    if len(data) > max_bytes:
+        raise PlanFormatError(
+            f"{what} has {len(data):,} bytes; {max_bytes:,} are allowed", hint="a plan holds no data, only references"
+        )
+    _check_depth(data, what)
+    try:
+        text = data.decode("utf-8")
+        value = json.loads(
+            text, object_pairs_hook=lambda pairs: _unique(pairs, what), parse_constant=lambda name: _refuse(name, what)
+        )
+    except UnicodeDecodeError as error:
+        raise PlanFormatError(f"{what} is not UTF-8 at byte {error.start:,}", hint="save it as UTF-8") from error
+    except json.JSONDecodeError as error:
+        raise PlanFormatError(
+            f"{what} is not JSON at line {error.lineno:,}, column {error.colno:,}: {error.msg}",
+            hint="if it was cut off, restore it with 'gtm plan verify --restore'",
+        ) from error
+    _check_scalars(value, what)
+    return value
+
+
+def canonical_json(value: object) -> bytes:
+    """Return the canonical bytes (RFC 8785) of a JSON value: one text for one meaning."""
+    import rfc8785  # noqa: PLC0415 - keeps `import gtm_orchestra` light
+
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # the library's recursive type is narrower than object
+
+
+def _check_depth(data: bytes, what: str) -> None:
+    # Counted before parsing: the parser recurses, and 100,000 brackets would exhaust the stack.
+    depth = deepest = 0
+    in_string = escaped = False
+    for byte in data:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif byte == 0x5C:
+                escaped = True
+            elif byte == 0x22:
+                in_string = False
+        elif byte == 0x22:
+            in_string = True
+        elif byte in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif byte in b"}]":
+            depth -= 1
+        if deepest > _MAX_DEPTH:
+            raise PlanFormatError(f"{what} is nested deeper than {_MAX_DEPTH}", hint="flatten it")
+
+
+def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in seen:
+            raise PlanFormatError(f"{what} has the key {key[:80]!r} twice in one object", hint="keep one of them")
+        seen[key] = value
+    return seen
+
+
+def _refuse(name: str, what: str) -> None:
+    raise PlanFormatError(f"{what} contains {name}, which is not JSON", hint="write a number or null")
+
+
+def _check_scalars(value: object, what: str) -> None:
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, dict):
+            pending.extend(item.keys())
+            pending.extend(item.values())
+        elif isinstance(item, list):
+            pending.extend(item)
+        elif isinstance(item, str):
+            if any("\ud800" <= char <= "\udfff" for char in item):
+                raise PlanFormatError(f"{what} contains half of a surrogate pair", hint="write the character itself")
+        elif isinstance(item, int) and not isinstance(item, bool) and abs(item) > _MAX_INT:
+            raise PlanFormatError(f"{what} contains an integer beyond 2^53", hint="write it as a string")

@@ -1,0 +1,276 @@
+"""The answer: per channel go or blocked-because, in one sentence, at a glance, and what happens next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from gtm_orchestra.audience.contracts import Activation, ChannelReach, TableFact
+from gtm_orchestra.config import CHANNELS, Channel
+from gtm_orchestra.reports.material import Material
+from gtm_orchestra.reports.wording import (
+    CHANNEL_LABELS,
+    age,
+    decider,
+    moment,
+    people,
+    percent,
+    sentence_inside,
+    sign_off_people,
+    words,
+)
+
+__all__ = [
+    "UNSIGNED",
+    "ChannelAnswer",
+    "Glance",
+    "at_a_glance",
+    "channel_answers",
+    "effects_line",
+    "headline",
+    "next_steps",
+    "not_understood",
+    "signers",
+    "staleness",
+    "verdict",
+]
+
+Status = Literal["GO", "BLOCKED", "LEFT OUT"]
+
+# The same words whether it is signed or not: the sign-off binds these bytes, so they cannot tell of it.
+UNSIGNED = "Draft until signed; the sign-off is recorded beside this file in sign-off.json and by `gtm approvals list`."
+
+
+@dataclass(frozen=True)
+class ChannelAnswer:
+    """One row of the answer. `why` and `mend` are empty on a channel that may go."""
+
+    channel: Channel
+    label: str
+    status: Status
+    reachable: str
+    profiles: tuple[str, ...]
+    system: str
+    why: str
+    mend: str
+    decides: str
+
+
+@dataclass(frozen=True)
+class Glance:
+    """One of the questions a reader comes with, its answer, and the section that says more."""
+
+    question: str
+    answer: str
+    anchor: str
+
+
+def signers(material: Material) -> str:
+    """Return who signs this plan, by name."""
+    return sign_off_people(material.inputs.get("approvers") or (), material.config, material.as_of)
+
+
+def channel_answers(material: Material) -> tuple[ChannelAnswer, ...]:
+    """Return the answer for every channel that was asked for or looked at, in the fixed order of channels."""
+    reach = {c.channel: c for c in material.consent.channels}
+    asked = {*material.inputs.get("channels", ()), *material.objectives.channels, *reach}
+    return tuple(
+        _looked_at(material, reach[channel]) if channel in reach else _left_out(material, channel)
+        for channel in CHANNELS
+        if channel in asked
+    )
+
+
+def _excluding(material: Material, channel: Channel) -> str:
+    texts = [c.text for c in material.objectives.constraints if channel in c.excluded_channels]
+    return words(repr(text) for text in texts)
+
+
+def _left_out(material: Material, channel: Channel) -> ChannelAnswer:
+    asked = _excluding(material, channel)
+    return ChannelAnswer(
+        channel=channel,
+        label=CHANNEL_LABELS[channel],
+        status="LEFT OUT",
+        reachable="not counted",
+        profiles=(),
+        system="",
+        why=f"Left out because the constraints say {asked}." if asked else "It was not looked at.",
+        mend="Drop the constraint and run again." if asked else f"Add [channels.{channel}] to gtm.toml.",
+        decides=signers(material),
+    )
+
+
+def _looked_at(material: Material, reach: ChannelReach) -> ChannelAnswer:
+    asked = _excluding(material, reach.channel)
+    here = [a for a in material.activation.activations if a.channel == reach.channel]
+    usable = tuple(a.profile_id for a in here if a.go)
+    status: Status = "LEFT OUT" if asked else "GO" if reach.go and usable else "BLOCKED"
+    why, mend, role = "", "", ""
+    if asked:
+        why, mend = f"Left out because the constraints say {asked}.", "Drop the constraint and run again."
+    elif not reach.go:
+        why, mend, role = reach.why, reach.mend, reach.decides
+    elif not usable:
+        why, mend = _no_profile(here), "Remove the blockers in the activation section and run again."
+    names = {p.profile_id: p.name for p in material.profiles.profiles}
+    return ChannelAnswer(
+        channel=reach.channel,
+        label=CHANNEL_LABELS[reach.channel],
+        status=status,
+        reachable=people(reach.reachable, material.minimum),
+        profiles=tuple(names.get(profile_id, profile_id) for profile_id in usable) if status == "GO" else (),
+        system=reach.system,
+        why=why,
+        mend=mend,
+        decides=decider(role, material.config, material.as_of) if role else signers(material),
+    )
+
+
+def _no_profile(here: list[Activation]) -> str:
+    blockers = [blocker for activation in here for blocker in activation.blockers]
+    if not blockers:
+        return "Consent is in order, but no profile is mapped to this channel."
+    common = min(set(blockers), key=lambda b: (-blockers.count(b), b))
+    return f"Consent is in order, but no profile may be used here yet: {sentence_inside(common)}."
+
+
+def headline(material: Material) -> str:
+    """Return the answer in one sentence with figures, for the end of the command."""
+    answers = channel_answers(material)
+    going = [a for a in answers if a.status == "GO"]
+    able = ", ".join(f"{a.label} ({a.reachable} people)" for a in going)
+    start = f"{len(going)} of {len(answers)} channels can be personalised for {material.initiative!r}"
+    stopped = [
+        f"{a.label} is {'left out' if a.status == 'LEFT OUT' else 'blocked'} because {_because(a)}"
+        for a in answers
+        if a.status != "GO"
+    ]
+    return "; ".join([f"{start}: {able}" if able else start, *stopped]) + "."
+
+
+def _because(answer: ChannelAnswer) -> str:
+    reason = answer.why.removeprefix("Left out because ")
+    return sentence_inside(reason)
+
+
+def verdict(material: Material) -> str:
+    """Return the first sentence of the report: what can be personalised, and what cannot."""
+    answers = channel_answers(material)
+    going = [a.label for a in answers if a.status == "GO"]
+    blocked = [a.label for a in answers if a.status == "BLOCKED"]
+    left_out = [a.label for a in answers if a.status == "LEFT OUT"]
+    parts = []
+    if going and not blocked and not left_out:
+        parts.append(f"{'All channels' if len(going) > 1 else words(going)} can be personalised")
+    elif going:
+        parts.append(f"{words(going)} can be personalised")
+    else:
+        parts.append("No channel can be personalised yet")
+    if blocked:
+        parts.append(f"{words(blocked)} {'are' if len(blocked) > 1 else 'is'} blocked")
+    if left_out:
+        parts.append(f"{words(left_out)} {'were' if len(left_out) > 1 else 'was'} left out as asked")
+    return "; ".join(parts) + "."
+
+
+def staleness(table: TableFact) -> str:
+    """Return since when a source is stale and by how much, or '' for a fresh one."""
+    if not table.stale or table.newest is None or table.freshness_sla_hours is None:
+        return "no row with a time" if table.stale else ""
+    since = table.newest + timedelta(hours=table.freshness_sla_hours)
+    old = age(table.age_hours) if table.age_hours is not None else "older"
+    return (
+        f"no new rows since {moment(table.newest)}: {old} old, {age(table.freshness_sla_hours)} allowed, "
+        f"so stale since {moment(since)}"
+    )
+
+
+def not_understood(material: Material) -> tuple[str, ...]:
+    """Return everything in the request that was not understood or could not be mapped; nothing is dropped."""
+    goals = material.objectives
+    lines = [f"{c.text!r}: {c.effect}" for c in goals.constraints if not c.understood]
+    if goals.timeline is not None and not goals.timeline.understood:
+        lines.append(f"{goals.timeline.text!r}: {goals.timeline.effect}")
+    lines += [f"metric {m.asked!r}: {m.missing}" for m in goals.metrics if not m.mapped]
+    return tuple(lines)
+
+
+def at_a_glance(material: Material) -> tuple[Glance, ...]:
+    """Return the questions a first-time reader comes with, each with its answer in figures."""
+    stale = [f"{t.table} ({t.role}): {staleness(t)}" for t in material.inventory.tables if t.stale]
+    unclear = not_understood(material)
+    return (
+        Glance("Which attribute may not be used, and why?", _barred_line(material), "attributes"),
+        Glance("Which source is stale?", ". ".join(stale) + "." if stale else "None.", "sources"),
+        Glance("How big are the profiles?", _sizes_line(material), "profiles"),
+        Glance(
+            "What was not understood?",
+            f"{len(unclear)} of the request: {'; '.join(unclear)}" if unclear else "Nothing was left aside.",
+            "request",
+        ),
+        Glance("How sure are we about effects?", effects_line(material), "measurability"),
+        Glance("Is it signed?", f"{UNSIGNED} Signed by: {signers(material)}.", "next"),
+    )
+
+
+def _barred_line(material: Material) -> str:
+    barred = material.barred
+    if not barred:
+        return "Every attribute of the catalog may be used."
+    serious = [b for b in barred if b.sensitivity in {"special", "proxy"}] or list(barred[:2])
+    shown = "; ".join(f"{b.name} – {sentence_inside(b.why)}" for b in serious[:3])
+    rest = len(barred) - len(serious[:3])
+    return f"{shown}." + (f" And {rest} more for other reasons." if rest else "")
+
+
+def _sizes_line(material: Material) -> str:
+    ranked = sorted(material.profiles.profiles, key=lambda p: (-p.size, p.profile_id))
+    if not ranked:
+        return "No profile could be formed from this data."
+    sizes = ", ".join(f"{p.name} {people(p.size, material.minimum)}" for p in ranked)
+    return f"{len(ranked)} profiles, in people before consent: {sizes}."
+
+
+def effects_line(material: Material) -> str:
+    """Return how sure one can be about effects: which profiles can show a lift, how small, how soon."""
+    measures = material.measurability.measures
+    seen = [m for m in measures if m.days is not None]
+    if not measures or not seen:
+        return "No effect can be measured yet; see which profiles lack people or a metric."
+    quickest = min(seen, key=lambda m: (m.days or 0, m.profile_id))
+    names = {p.profile_id: p.name for p in material.profiles.profiles}
+    lifts = [m.detectable for m in measures if m.detectable is not None]
+    smallest = (
+        f" With today's people the smallest lift that can be seen is {percent(min(lifts))}." if lifts else ""
+    )
+    return (
+        f"Nothing is claimed yet. {len(seen)} of {len(measures)} profile and metric pairs would show a relative "
+        f"lift of 10 % (power 0.8, {percent(material.measurability.holdout)} holdout), the quickest "
+        f"({names.get(quickest.profile_id, quickest.profile_id)}, {quickest.metric}) after {quickest.days:,} days."
+        f"{smallest}"
+    )
+
+
+def next_steps(material: Material) -> tuple[str, ...]:
+    """Return what happens next, in order, with names."""
+    open_points = [f for f in material.findings if f.decides and f.severity != "info"]
+    who = sorted({decider(f.decides, material.config, material.as_of) for f in open_points})
+    steps = []
+    if open_points:
+        steps.append(
+            f"Decide the {len(open_points)} open point{'s' if len(open_points) > 1 else ''} below: {'; '.join(who)}."
+        )
+    steps.append(
+        f"Sign or send back: {signers(material)}. `gtm approvals list` shows the question, "
+        "`gtm approvals approve ID` signs, `gtm approvals request-changes ID` sends it back with a reason."
+    )
+    steps.append(
+        "After the sign-off the files in this folder do not change; hand activation-checklist.md to the owners "
+        "of the channels. Nothing is live before that."
+    )
+    steps.append(
+        "When data, constraints or consent change, run `gtm define-profiles` again; it logs what changed."
+    )
+    return tuple(steps)

@@ -1,0 +1,1 @@
+"""What is kept: the plan log, the journal, artifacts by content, and locks."""

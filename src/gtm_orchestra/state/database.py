@@ -1,0 +1,122 @@
+"""The state database: SQLite in the workspace by default, PostgreSQL by URL; the same tables either way."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+
+from gtm_orchestra.errors import StorageError
+from gtm_orchestra.state.files import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["events", "open_database", "questions", "runs", "transaction"]
+
+_METADATA = sa.MetaData()
+
+runs = sa.Table(
+    "runs",
+    _METADATA,
+    sa.Column("run_id", sa.String(80), primary_key=True),
+    sa.Column("plan_id", sa.String(64), nullable=False, index=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("digest", sa.String(64), nullable=False),
+    sa.Column("command", sa.String(200), nullable=False),
+    sa.Column("initiative", sa.String(200), nullable=False, index=True),
+    sa.Column("status", sa.String(20), nullable=False),
+    sa.Column("created_at", sa.String(40), nullable=False),
+    sa.Column("as_of", sa.String(40), nullable=False),
+    sa.Column("started_by", sa.String(200), nullable=False),
+    sa.Column("seq", sa.Integer, nullable=False, default=0),
+    sa.Column("head", sa.String(64), nullable=False),
+)
+
+events = sa.Table(
+    "events",
+    _METADATA,
+    sa.Column("run_id", sa.String(80), sa.ForeignKey("runs.run_id"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("kind", sa.String(40), nullable=False),
+    sa.Column("node", sa.String(64), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+
+questions = sa.Table(
+    "questions",
+    _METADATA,
+    sa.Column("question_id", sa.String(160), primary_key=True),
+    sa.Column("run_id", sa.String(80), sa.ForeignKey("runs.run_id"), nullable=False, index=True),
+    sa.Column("node", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(20), nullable=False),
+    sa.Column("status", sa.String(20), nullable=False, index=True),
+    sa.Column("asked_at", sa.String(40), nullable=False),
+    sa.Column("due_at", sa.String(40), nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+)
+
+
+def open_database(path: Path) -> sa.Engine:
+    """Open the workspace's SQLite database, creating it when it is not there.
+
+    Raises:
+        StorageError: It cannot be created, or is no database.
+    """
+    with storage_errors(path.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    # One connection per thread: a run's handlers work in threads, the journal is written from the loop's.
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.SingletonThreadPool)
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    with database_errors():
+        _METADATA.create_all(engine)
+    return engine
+
+
+@contextmanager
+def transaction(engine: sa.Engine, *, durable: bool) -> Iterator[sa.Connection]:
+    """One write transaction. A durable one survives a power cut once the block has ended.
+
+    What is not durable survives the death of the process: a power cut may repeat a task, never an effect.
+    """
+    with database_errors(), engine.connect().execution_options(writes=True) as connection:
+        if engine.dialect.name == "sqlite":
+            raw: Any = connection.connection.dbapi_connection
+            raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """Turn the database's own errors inside the block into a `StorageError`."""
+    try:
+        yield
+    except exc.DBAPIError as error:
+        text = str(error.orig)
+        hint = "check the workspace's .gtm folder, then run the same command again"
+        if "full" in text:
+            hint = "free some space and run the same command again; nothing was half-written"
+        elif "readonly" in text or "unable to open" in text or getattr(error.orig, "errno", 0) == errno.EROFS:
+            hint = "the workspace cannot be written; copy it to a place you can write"
+        raise StorageError(f"the state database cannot be used: {text}", hint=hint) from error
+
+
+def _set_pragmas(connection: Any, _record: Any) -> None:  # noqa: ANN401 - the driver's own types
+    # The driver's implicit transactions would begin as readers and fail to become writers under load.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: sa.Connection) -> None:
+    # A writer takes the lock at once, so that what it reads first still holds when it writes.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

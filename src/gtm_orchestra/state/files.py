@@ -1,0 +1,93 @@
+"""Writing files so that a reader never sees half of one, and a power cut loses nothing acknowledged."""
+
+from __future__ import annotations
+
+import errno
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.errors import StorageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["append_line", "replace_file", "storage_errors", "sync_folder"]
+
+_HINTS = {
+    errno.ENOSPC: "free some space and run the same command again; nothing was half-written",
+    errno.EDQUOT: "free some of your quota and run the same command again; nothing was half-written",
+    errno.EROFS: "the workspace is read-only; copy it to a place you can write",
+    errno.EACCES: "you may not write there; check the owner of the workspace",
+    errno.EPERM: "you may not write there; check the owner of the workspace",
+}
+
+
+@contextmanager
+def storage_errors(what: str) -> Iterator[None]:
+    """Turn an operating system error inside the block into a `StorageError` that names what was written."""
+    try:
+        yield
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StorageError(
+            f"{what} cannot be written or read: {reason}",
+            hint=_HINTS.get(error.errno or 0, "check the disk, then run the same command again"),
+        ) from error
+
+
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put bytes at a path atomically and durably: temporary file, fsync, rename, fsync of the folder."""
+    with storage_errors(path.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            try:
+                _write_all(handle, data)
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append one line durably: once this returns, it survives a power cut.
+
+    On failure the file is cut back to what it was, so that a full disk leaves no half line behind.
+    """
+    with storage_errors(path.name):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists()
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            size = os.fstat(handle).st_size
+            try:
+                _write_all(handle, line + b"\n")
+                os.fsync(handle)
+            except OSError:
+                os.ftruncate(handle, size)
+                raise
+        finally:
+            os.close(handle)
+        if is_new:
+            sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; without it a power cut can lose a file that was synced itself."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(handle, view) :]

@@ -1,0 +1,277 @@
+"""The journal: what happened in each run, append-only and hash-chained per run.
+
+Attempts, outcomes, gate verdicts, questions and decisions. Durability has one owner, and it is this: a
+resumed run invokes its graph again and serves what is finished from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal
+
+import sqlalchemy as sa
+
+from gtm_orchestra.errors import ConflictError, IntegrityError, UsageError
+from gtm_orchestra.plans.parse import canonical_json
+from gtm_orchestra.state.database import database_errors, events, questions, runs, transaction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+__all__ = ["Entry", "EventKind", "Journal", "Question", "Record", "RunRow"]
+
+EventKind = Literal[
+    "run.started",
+    "run.resumed",
+    "run.status",
+    "task.attempt",
+    "task.attempt_failed",
+    "task.interrupted",
+    "task.outcome",
+    "gate.outcome",
+    "question.asked",
+    "question.closed",
+    "decision",
+    "escalation",
+]
+_GENESIS = "0" * 64
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """One run: which revision of which plan it executes, and where it stands."""
+
+    run_id: str
+    plan_id: str
+    revision: int
+    digest: str
+    command: str
+    initiative: str
+    status: str
+    created_at: datetime
+    as_of: datetime
+    started_by: str
+    seq: int = 0
+    head: str = _GENESIS
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something that happened, before it is written."""
+
+    kind: EventKind
+    node: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """Something that happened, as it stands in the journal."""
+
+    run_id: str
+    seq: int
+    at: datetime
+    kind: EventKind
+    node: str
+    body: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something a run asks a person. It is durable, has a clock, a deputy, and says what silence means."""
+
+    question_id: str
+    run_id: str
+    node: str
+    kind: Literal["approval"]
+    status: Literal["open", "approved", "changes-requested", "rejected", "superseded", "expired"]
+    asked_at: datetime
+    due_at: datetime
+    body: dict[str, Any]
+
+
+class Journal:
+    """The journal of one workspace."""
+
+    def __init__(self, engine: sa.Engine, clock: Callable[[], datetime]) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    def start(self, run: RunRow) -> None:
+        """Write a new run and its first event; durable.
+
+        Raises:
+            ConflictError: A run of this id exists.
+        """
+        values = {**run.__dict__, "created_at": run.created_at.isoformat(), "as_of": run.as_of.isoformat()}
+        try:
+            with transaction(self._engine, durable=True) as connection:
+                connection.execute(runs.insert(), values)
+                body = {name: values[name] for name in ("plan_id", "revision", "digest", "as_of", "started_by")}
+                self._append(connection, run.run_id, [Entry("run.started", "", body)])
+        except sa.exc.IntegrityError as error:
+            raise ConflictError(f"run {run.run_id!r} exists already", hint="see 'gtm runs list'") from error
+
+    def append(self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None) -> None:
+        """Append what happened, and with it, in one transaction, ask or close a question."""
+        with transaction(self._engine, durable=durable) as connection:
+            if question is not None:
+                self._put_question(connection, question)
+            self._append(connection, run_id, entries)
+
+    def set_status(self, run_id: str, status: str, *, why: str = "") -> None:
+        """Write where a run stands, if that is news; durable."""
+        with transaction(self._engine, durable=True) as connection:
+            now = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id)).scalar_one()
+            if now != status:
+                connection.execute(runs.update().where(runs.c.run_id == run_id).values(status=status))
+                self._append(connection, run_id, [Entry("run.status", "", {"status": status, "why": why})])
+
+    def run(self, run_id: str) -> RunRow:
+        """Return one run.
+
+        Raises:
+            UsageError: No such run.
+        """
+        with database_errors(), self._engine.connect() as connection:
+            row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
+        if row is None:
+            raise UsageError(f"no run {run_id[:80]!r} in this workspace", hint="see 'gtm runs list'")
+        return _run_row(row)
+
+    def run_list(self, *, plan_id: str | None = None) -> tuple[RunRow, ...]:
+        """Return runs, the oldest first; of one plan, if named."""
+        query = sa.select(runs).order_by(runs.c.created_at, runs.c.run_id)
+        if plan_id is not None:
+            query = query.where(runs.c.plan_id == plan_id)
+        with database_errors(), self._engine.connect() as connection:
+            return tuple(_run_row(row) for row in connection.execute(query).mappings())
+
+    def records(self, run_id: str) -> tuple[Record, ...]:
+        """Return everything that happened in a run, in order."""
+        query = sa.select(events).where(events.c.run_id == run_id).order_by(events.c.seq)
+        with database_errors(), self._engine.connect() as connection:
+            return tuple(_record(row) for row in connection.execute(query).mappings())
+
+    def question_list(self, *, run_id: str | None = None, status: str | None = None) -> tuple[Question, ...]:
+        """Return questions, the oldest first."""
+        query = sa.select(questions).order_by(questions.c.asked_at, questions.c.question_id)
+        if run_id is not None:
+            query = query.where(questions.c.run_id == run_id)
+        if status is not None:
+            query = query.where(questions.c.status == status)
+        with database_errors(), self._engine.connect() as connection:
+            return tuple(_question(row) for row in connection.execute(query).mappings())
+
+    def question(self, question_id: str) -> Question:
+        """Return one question.
+
+        Raises:
+            UsageError: No such question.
+        """
+        for question in self.question_list():
+            if question.question_id == question_id:
+                return question
+        raise UsageError(f"no question {question_id[:120]!r}", hint="see 'gtm approvals list'")
+
+    def verify(self, run_id: str, *, anchors: Sequence[tuple[int, str]] = ()) -> int:
+        """Recompute a run's chain and compare it with heads kept elsewhere; return the number of events.
+
+        Raises:
+            IntegrityError: An event was changed, removed, added or reordered, or the tail was cut.
+        """
+        row, previous = self.run(run_id), _GENESIS
+        heads: dict[int, str] = {}
+        for number, record in enumerate(self.records(run_id), start=1):
+            previous = _hash(previous, record)
+            heads[record.seq] = record.hash
+            if record.seq != number or record.hash != previous:
+                raise IntegrityError(
+                    f"the journal of {run_id} was changed at event {number}", hint="restore .gtm/state.db from a backup"
+                )
+        if row.seq != len(heads) or row.head != previous:
+            raise IntegrityError(
+                f"the journal of {run_id} ends at event {len(heads)}, but {row.seq} were written",
+                hint="restore .gtm/state.db from a backup",
+            )
+        for seq, head in anchors:
+            if heads.get(seq) != head:
+                raise IntegrityError(
+                    f"the plan log holds another head for event {seq} of {run_id} than the journal",
+                    hint="one of the two was rewritten; restore both from a backup",
+                )
+        return len(heads)
+
+    def _append(self, connection: sa.Connection, run_id: str, entries: Sequence[Entry]) -> None:
+        row = connection.execute(_HEAD, {"run": run_id}).one()
+        seq, head = int(row[0]), str(row[1])
+        at = self._clock().isoformat()
+        written = []
+        for entry in entries:
+            seq += 1
+            body = canonical_json(dict(entry.body)).decode()
+            head = _digest(head, run_id, seq, at, entry.kind, entry.node, body)
+            written.append(
+                {"run_id": run_id, "seq": seq, "at": at, "kind": entry.kind, "node": entry.node, "body": body, "hash": head}
+            )
+        connection.execute(_INSERT, written)
+        connection.execute(_SET_HEAD, {"run": run_id, "new_seq": seq, "new_head": head})
+
+    def _put_question(self, connection: sa.Connection, question: Question) -> None:
+        values = {
+            **question.__dict__,
+            "asked_at": question.asked_at.isoformat(),
+            "due_at": question.due_at.isoformat(),
+            "body": canonical_json(question.body).decode(),
+        }
+        connection.execute(questions.delete().where(questions.c.question_id == question.question_id))
+        connection.execute(questions.insert(), values)
+
+
+_HEAD = sa.select(runs.c.seq, runs.c.head).where(runs.c.run_id == sa.bindparam("run"))
+_INSERT = events.insert()
+_SET_HEAD = (
+    runs.update()
+    .where(runs.c.run_id == sa.bindparam("run"))
+    .values(seq=sa.bindparam("new_seq"), head=sa.bindparam("new_head"))
+)
+
+
+def _digest(previous: str, run_id: str, seq: int, at: str, kind: str, node: str, body: str) -> str:
+    return hashlib.sha256(json.dumps([previous, run_id, seq, at, kind, node, body]).encode()).hexdigest()
+
+
+def _hash(previous: str, record: Record) -> str:
+    body = canonical_json(record.body).decode()
+    return _digest(previous, record.run_id, record.seq, record.at.isoformat(), record.kind, record.node, body)
+
+
+def _run_row(row: Mapping[Any, Any]) -> RunRow:
+    values = dict(row)
+    values["created_at"] = datetime.fromisoformat(values["created_at"])
+    values["as_of"] = datetime.fromisoformat(values["as_of"])
+    return RunRow(**values)
+
+
+def _record(row: Mapping[Any, Any]) -> Record:
+    return Record(
+        run_id=row["run_id"],
+        seq=row["seq"],
+        at=datetime.fromisoformat(row["at"]),
+        kind=row["kind"],
+        node=row["node"],
+        body=json.loads(row["body"]),
+        hash=row["hash"],
+    )
+
+
+def _question(row: Mapping[Any, Any]) -> Question:
+    values = dict(row)
+    for name in ("asked_at", "due_at"):
+        values[name] = datetime.fromisoformat(values[name])
+    values["body"] = json.loads(values["body"])
+    return Question(**values)

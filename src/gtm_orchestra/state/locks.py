@@ -1,0 +1,53 @@
+"""One process at a time: the second is told who is at work."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.errors import BusyError
+from gtm_orchestra.state.files import storage_errors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = ["held"]
+
+
+@contextmanager
+def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Hold the lock `name` inside a folder for the length of the block.
+
+    The operating system frees it when its holder dies, however it dies.
+
+    Raises:
+        BusyError: Somebody else holds it for longer than `wait_s` seconds; the message says who.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - keeps `import gtm_orchestra` light
+
+    with storage_errors(f"the lock {name!r}"):
+        folder.mkdir(parents=True, exist_ok=True)
+        holder = folder / f"{name}.holder"
+        lock = FileLock(folder / f"{name}.lock", timeout=wait_s)
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise BusyError(f"{name} is in use by {_who(holder)}", hint="wait until it has finished") from error
+    try:
+        with storage_errors(f"the lock {name!r}"):
+            holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def _who(holder: Path) -> str:
+    try:
+        seen = json.loads(holder.read_text(encoding="utf-8"))
+        return f"process {seen['pid']} on {seen['host']}"
+    except (OSError, ValueError, KeyError):
+        return "another process"

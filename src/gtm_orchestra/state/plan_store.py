@@ -1,0 +1,255 @@
+"""The plan log: every revision of a plan, who made it and why; append-only and hash-chained.
+
+`.claude/plans/plan-<ts>.log.jsonl` is the truth; `plan-<ts>.json` beside it is a view for people, rewritten
+from the log and the journal. Anchors in the log hold the journal's head, so that neither can be cut unnoticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import ValidationError
+
+from gtm_orchestra.errors import ConflictError, IntegrityError, PlanFormatError, UsageError
+from gtm_orchestra.plans.digest import digest_of
+from gtm_orchestra.plans.model import Change, PlanDefinition
+from gtm_orchestra.plans.parse import MAX_BYTES, canonical_json, parse_json
+from gtm_orchestra.state.files import append_line, replace_file, storage_errors
+from gtm_orchestra.state.locks import held
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+__all__ = ["Anchor", "PlanStore", "Revision", "ViewState"]
+
+_PLAN_ID = re.compile(r"plan-[0-9]{8}T[0-9]{6}Z(-[0-9]{1,3})?")
+_GENESIS = "0" * 64
+_LOCK_WAIT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Revision:
+    """One revision of a plan's definition."""
+
+    definition: PlanDefinition
+    change: Change
+    digest: str
+
+    @property
+    def number(self) -> int:
+        """Its number; the first is 1."""
+        return self.change.revision
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """The head of a run's journal at a moment that matters (a gate, a decision, the end)."""
+
+    run_id: str
+    seq: int
+    head: str
+
+
+@dataclass(frozen=True)
+class ViewState:
+    """How the plan file compares with the log."""
+
+    state: Literal["same", "missing", "edited", "unreadable"]
+    fields: tuple[str, ...] = ()
+    error: str = ""
+
+
+class PlanStore:
+    """The plans of one workspace."""
+
+    def __init__(self, root: Path, locks: Path) -> None:
+        self._folder = root / ".claude" / "plans"
+        self._locks = locks
+
+    def new_id(self, at: datetime) -> str:
+        """Return a plan id of this second that no plan has yet."""
+        base = f"plan-{at:%Y%m%dT%H%M%SZ}"
+        ids = (base, *(f"{base}-{n}" for n in range(2, 1000)))
+        return next(plan_id for plan_id in ids if not self._log(plan_id).exists())
+
+    def ids(self) -> tuple[str, ...]:
+        """Return the ids of all plans, oldest first."""
+        with storage_errors("the plans folder"):
+            return tuple(sorted(path.name.removesuffix(".log.jsonl") for path in self._folder.glob("plan-*.log.jsonl")))
+
+    def create(self, definition: PlanDefinition, *, change: Callable[[int], Change]) -> Revision:
+        """Write the first revision of a plan.
+
+        Raises:
+            ConflictError: A plan of this id exists.
+        """
+        return self._append_revision(definition, change, expected=0)
+
+    def revise(self, definition: PlanDefinition, *, expected: int, change: Callable[[int], Change]) -> Revision:
+        """Write a further revision, if the plan is still at the revision that the caller has read.
+
+        Raises:
+            ConflictError: Somebody else has revised it meanwhile; the message shows both sides.
+        """
+        return self._append_revision(definition, change, expected=expected)
+
+    def anchor(self, plan_id: str, anchor: Anchor, *, at: datetime) -> None:
+        """Write the journal's head into the log; the same head twice is written once."""
+        with held(self._locks, plan_id, wait_s=_LOCK_WAIT_S):
+            entries = self._entries(plan_id)
+            body = {"run": anchor.run_id, "seq": anchor.seq, "head": anchor.head}
+            if not any(entry["kind"] == "anchor" and entry["body"] == body for entry in entries):
+                self._write(plan_id, entries, "anchor", at, body)
+
+    def revisions(self, plan_id: str) -> tuple[Revision, ...]:
+        """Return all revisions, the first first.
+
+        Raises:
+            UsageError: No such plan.
+            IntegrityError: The log does not verify.
+        """
+        return tuple(_revision(e["body"], plan_id) for e in self._entries(plan_id) if e["kind"] == "revision")
+
+    def latest(self, plan_id: str) -> Revision:
+        """Return the revision that holds now."""
+        return self.revisions(plan_id)[-1]
+
+    def anchors(self, plan_id: str) -> tuple[Anchor, ...]:
+        """Return the journal heads that the log holds."""
+        found = (e["body"] for e in self._entries(plan_id) if e["kind"] == "anchor")
+        return tuple(Anchor(body["run"], body["seq"], body["head"]) for body in found)
+
+    def log_text(self, plan_id: str) -> list[dict[str, Any]]:
+        """Return the verified entries of the log as they stand."""
+        return self._entries(plan_id)
+
+    def view_path(self, plan_id: str) -> Path:
+        """Return where the plan file lies."""
+        return self._folder / f"{plan_id}.json"
+
+    def write_view(self, plan_id: str, document: dict[str, Any]) -> None:
+        """Write the plan file, atomically."""
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        replace_file(self.view_path(plan_id), text.encode())
+
+    def view_state(self, plan_id: str) -> ViewState:
+        """Say whether the plan file's definition is the log's: a hand-edited file is noticed here."""
+        definition = self.latest(plan_id).definition.model_dump(mode="json")
+        try:
+            seen = self.read_view(plan_id)
+        except FileNotFoundError:
+            return ViewState("missing")
+        except PlanFormatError as error:
+            return ViewState("unreadable", error=str(error))
+        fields = tuple(name for name in definition if seen.get(name) != definition[name])
+        return ViewState("edited", fields=fields) if fields else ViewState("same")
+
+    def read_view(self, plan_id: str) -> dict[str, Any]:
+        """Return the plan file as it stands on disk, parsed strictly.
+
+        Raises:
+            FileNotFoundError: There is none.
+            PlanFormatError: It cannot be read as a plan.
+        """
+        path = self.view_path(plan_id)
+        with path.open("rb") as handle:
+            data = handle.read(MAX_BYTES + 1)
+        value = parse_json(data, what=path.name)
+        if not isinstance(value, dict):
+            raise PlanFormatError(f"{path.name} holds no JSON object", hint="restore it with 'gtm plan verify --restore'")
+        return value
+
+    def _log(self, plan_id: str) -> Path:
+        return self._folder / f"{plan_id}.log.jsonl"
+
+    def _append_revision(self, definition: PlanDefinition, change: Callable[[int], Change], expected: int) -> Revision:
+        plan_id = definition.plan_id
+        with held(self._locks, plan_id, wait_s=_LOCK_WAIT_S):
+            entries = self._entries(plan_id, must_exist=False)
+            revisions = [_revision(e["body"], plan_id) for e in entries if e["kind"] == "revision"]
+            if len(revisions) != expected:
+                raise _conflict(plan_id, expected, revisions)
+            made = Revision(definition, change(expected + 1), digest_of(definition))
+            body = {
+                "definition": definition.model_dump(mode="json"),
+                "change": made.change.model_dump(mode="json"),
+                "digest": made.digest,
+            }
+            self._write(plan_id, entries, "revision", made.change.at, body)
+            return made
+
+    def _write(self, plan_id: str, entries: list[dict[str, Any]], kind: str, at: datetime, body: dict[str, Any]) -> None:
+        self._cut_torn_tail(plan_id)
+        entry: dict[str, Any] = {
+            "seq": len(entries) + 1,
+            "kind": kind,
+            "at": at.isoformat(),
+            "body": body,
+            "prev": entries[-1]["hash"] if entries else _GENESIS,
+        }
+        entry["hash"] = _hash(entry)
+        append_line(self._log(plan_id), canonical_json(entry))
+
+    def _entries(self, plan_id: str, *, must_exist: bool = True) -> list[dict[str, Any]]:
+        if _PLAN_ID.fullmatch(plan_id) is None or not self._log(plan_id).exists():
+            if not must_exist and _PLAN_ID.fullmatch(plan_id) is not None:
+                return []
+            raise UsageError(f"no plan {plan_id[:80]!r} in this workspace", hint="see 'gtm plan list'")
+        path = self._log(plan_id)
+        with storage_errors(path.name):
+            lines = path.read_bytes().split(b"\n")
+        # What follows the last newline was never acknowledged: a write that a crash cut short.
+        entries: list[dict[str, Any]] = []
+        previous = _GENESIS
+        for number, line in enumerate(lines[:-1], start=1):
+            entry = parse_json(line, what=f"{path.name} line {number}", max_bytes=2 * MAX_BYTES)
+            if not isinstance(entry, dict) or entry.get("prev") != previous or entry.get("hash") != _hash(entry):
+                raise IntegrityError(
+                    f"{path.name} was changed at entry {number} of {len(lines) - 1}",
+                    hint="restore the file from version control; 'gtm plan verify' tells when it is whole",
+                )
+            previous = str(entry["hash"])
+            entries.append(entry)
+        return entries
+
+    def _cut_torn_tail(self, plan_id: str) -> None:
+        path = self._log(plan_id)
+        if not path.exists():
+            return
+        with storage_errors(path.name):
+            data = path.read_bytes()
+            whole = data.rfind(b"\n") + 1
+            if whole < len(data):
+                with path.open("r+b") as handle:
+                    handle.truncate(whole)
+
+
+def _hash(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(canonical_json({k: v for k, v in entry.items() if k != "hash"})).hexdigest()
+
+
+def _revision(body: dict[str, Any], plan_id: str) -> Revision:
+    try:
+        definition = PlanDefinition.model_validate(body["definition"])
+        return Revision(definition, Change.model_validate(body["change"]), str(body["digest"]))
+    except (ValidationError, KeyError) as error:
+        raise IntegrityError(
+            f"{plan_id}.log.jsonl holds a revision that this version cannot read", hint="use the version that wrote it"
+        ) from error
+
+
+def _conflict(plan_id: str, expected: int, revisions: list[Revision]) -> ConflictError:
+    if not expected:
+        return ConflictError(f"plan {plan_id!r} exists already", hint="see 'gtm plan show'")
+    last = revisions[-1].change if revisions else None
+    seen = f"revision {len(revisions)} ({last.what!r} by {last.actor})" if last else "no revision"
+    return ConflictError(
+        f"plan {plan_id!r} is at {seen}; your change was made on revision {expected}",
+        hint="read the plan again with 'gtm plan show' and repeat your change",
+    )

@@ -1,0 +1,118 @@
+"""Where each person's consent stands, per purpose: the latest record of the log, or a snapshot column.
+
+The state is a whole number per person, so that one aggregate finds the latest record: milliseconds since 1970
+times eight, plus the state of that record. Of two records at the same time the stricter counts.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import ibis
+
+from gtm_orchestra.config import parse_duration
+from gtm_orchestra.errors import SourceError
+from gtm_orchestra.warehouse.roles import role_table
+from gtm_orchestra.warehouse.values import Column, as_key, as_text, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gtm_orchestra.config import Config
+    from gtm_orchestra.warehouse.connection import Warehouse
+
+__all__ = ["Basis", "State", "basis_of", "consent_log", "merged_state", "purposes_of", "snapshot_state", "status_of"]
+
+Basis = Literal["log", "snapshot", "none"]
+
+# Stricter is larger. An odd state is provable.
+EXPIRED, EXPIRED_PROVED = 0, 1
+GRANTED, GRANTED_PROVED = 2, 3
+UNREADABLE, UNREADABLE_PROVED = 4, 5
+DENIED, DENIED_PROVED = 6, 7
+State = Literal[0, 1, 2, 3, 4, 5, 6, 7]
+_STATES = 8
+
+
+def purposes_of(config: Config) -> tuple[str, ...]:
+    """Return every purpose that a channel or an attribute needs consent for, sorted."""
+    needed = {channel.purpose for channel in config.channels.values()}
+    needed |= {attribute.consent for attribute in config.attributes.values() if attribute.consent}
+    return tuple(sorted(needed))
+
+
+def basis_of(config: Config, purpose: str) -> Basis:
+    """Return what a purpose's consent is known from."""
+    if purpose in config.consent.snapshots:
+        return "snapshot"
+    return "log" if "consents" in config.tables else "none"
+
+
+def consent_log(
+    warehouse: Warehouse, config: Config, as_of: datetime, purposes: Sequence[str], *, native: bool
+) -> ibis.Table | None:
+    """Return one row per person: `person_id` and `state:<purpose>`, null without a record up to the as-of.
+
+    A log without a proof column proves itself: each of its rows says who, what, which purpose and when.
+    """
+    log = role_table(warehouse, config, "consents")
+    if log is None or not purposes:
+        return None
+    words = config.consent
+    at = log.time("at")
+    status = as_text(log.column("status")).strip().lower()
+    granted = status.isin([word.lower() for word in words.granted])
+    denied = status.isin([word.lower() for word in words.denied])
+    expired = ibis.literal(value=False)
+    if log.has("expires_at"):
+        expired = ibis.coalesce(log.time("expires_at") <= moment(as_of), expired)
+    if words.valid_for is not None:
+        expired = expired | (at <= moment(as_of - parse_duration(words.valid_for)))
+    state = ibis.cases((denied, DENIED), (granted & expired, EXPIRED), (granted, GRANTED), else_=UNREADABLE)
+    proved = as_text(log.column("proof")).notnull().cast("int8") if log.has("proof") else ibis.literal(1, type="int8")
+    code = (at.epoch_seconds() * 1000).round().cast("int64") * _STATES + state.cast("int64") + proved.cast("int64")
+    rows = log.table.select(
+        person_id=as_key(log.column("person"), native=native), purpose=as_text(log.column("purpose")), at=at, code=code
+    )
+    rows = rows.filter(
+        rows.person_id.notnull() & (rows.at <= moment(as_of)) & rows.purpose.isin(list(purposes))
+    )
+    latest = {f"state:{purpose}": rows.code.max(where=rows.purpose == purpose) for purpose in purposes}
+    found = rows.group_by("person_id").aggregate(**latest)
+    return found.mutate(**{name: (found[name] % _STATES).cast("int8") for name in latest})
+
+
+def snapshot_state(table: ibis.Table, config: Config, purpose: str, where: str) -> Column:
+    """Return the state that a current-state column shows; it proves nothing, and an empty one is null.
+
+    Raises:
+        SourceError: The column is not in the people table.
+    """
+    snapshot = config.consent.snapshots[purpose]
+    if snapshot.column not in table.columns:
+        raise SourceError(
+            f"{where} has no column {snapshot.column!r}, which consent.snapshots.{purpose} names; "
+            f"columns there: {', '.join(table.columns)}",
+            hint="mend gtm.toml, or run 'gtm init' again",
+        )
+    word = as_text(table[snapshot.column]).strip().lower()
+    yes, no = ([text.lower() for text in words] for words in (snapshot.granted, snapshot.denied))
+    state = ibis.cases((word.isin(no), DENIED), (word.isin(yes), GRANTED), else_=UNREADABLE)
+    return ibis.ifelse(word.notnull(), state.cast("int8"), ibis.null("int8"))
+
+
+def merged_state(logged: Column, snapshot: Column) -> Column:
+    """Return the state known from both: a no in either is a no, else the log counts, else the snapshot."""
+    no = ibis.coalesce(snapshot >= DENIED, ibis.literal(value=False)) & ibis.coalesce(
+        logged < DENIED, ibis.literal(value=True)
+    )
+    return ibis.ifelse(no, snapshot, ibis.coalesce(logged, snapshot)).cast("int8")
+
+
+def status_of(state: Column) -> Column:
+    """Return granted, denied or unknown; a consent that has expired is unknown."""
+    granted = (state == GRANTED) | (state == GRANTED_PROVED)
+    return ibis.cases((granted, "granted"), (state >= DENIED, "denied"), else_="unknown")
+
+

@@ -1,0 +1,253 @@
+"""Files as tables: a folder of Parquet or CSV files, or a DuckDB database file.
+
+A folder holds one table per file, or per subfolder of files of one kind. Parquet is read where it lies. A CSV
+file is read once, every row must have the header's columns, and a column gets a type only if all its values
+have it: a postcode with a leading zero stays text.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from gtm_orchestra.errors import SourceError
+
+if TYPE_CHECKING:
+    import ibis
+    from ibis.backends.duckdb import Backend
+
+__all__ = ["attach_database", "attach_folder"]
+
+_KINDS = {".parquet": "Parquet", ".csv": "CSV", ".tsv": "CSV"}
+_SHOWN_LINES = 5
+_DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+_TIME = _DATE + r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
+_ZONE = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+# Tried in this order; the first that every value of a column passes is its type.
+_TYPES: tuple[tuple[str, str], ...] = (
+    ("BIGINT", "regexp_full_match({c}, '-?(0|[1-9][0-9]{{0,17}})')"),
+    ("DOUBLE", r"regexp_full_match({c}, '-?(0|[1-9][0-9]{{0,17}})(\.[0-9]{{1,17}})?([eE][+-]?[0-9]{{1,2}})?')"),
+    ("BOOLEAN", "lower({c}) IN ('true', 'false')"),
+    ("DATE", f"regexp_full_match({{c}}, '{_DATE.replace('{', '{{').replace('}', '}}')}') "
+             "AND try_cast({c} AS DATE) IS NOT NULL"),
+    ("TIMESTAMP", f"regexp_full_match({{c}}, '{_TIME.replace('{', '{{').replace('}', '}}')}') "
+                  "AND try_cast({c} AS TIMESTAMP) IS NOT NULL"),
+    ("TIMESTAMPTZ", f"regexp_full_match({{c}}, '{(_TIME + _ZONE).replace('{', '{{').replace('}', '}}')}') "
+                    "AND try_cast({c} AS TIMESTAMPTZ) IS NOT NULL"),
+)
+
+
+def attach_folder(con: Backend, folder: Path, where: str) -> dict[str, Callable[[], ibis.Table]]:
+    """Return an opener per table of a folder, and shut everything else on the disk off.
+
+    Raises:
+        SourceError: No data files, an unreadable or empty file, or two tables of one name.
+    """
+    found = _data_files(folder, where)
+    _confine(con, folder)
+    return {name: _opener(con, name, files) for name, files in found.items()}
+
+
+def attach_database(
+    con: Backend, path: Path, where: str, schema: str | None
+) -> dict[str, Callable[[], ibis.Table]]:
+    """Return an opener per table of a DuckDB file, attached read-only.
+
+    Raises:
+        SourceError: Not a DuckDB file, locked by another program, unreadable, or without tables.
+    """
+    if path.suffix.lower() in _KINDS:
+        raise SourceError(f"{where} is one {_KINDS[path.suffix.lower()]} file", hint="name the folder that holds it")
+    if not os.access(path, os.R_OK):
+        raise _not_permitted(path)
+    try:
+        con.raw_sql(f"ATTACH '{_text(path)}' AS source (READ_ONLY)")
+    except duckdb.Error as error:
+        locked = "lock" in str(error).lower()
+        raise SourceError(
+            f"{where} is open in another program" if locked else f"{where} cannot be read as a DuckDB file",
+            hint="close it there and try again" if locked else "name a DuckDB file, or a folder of Parquet or CSV",
+        ) from None
+    _confine(con, None)
+    database = ("source", schema or "main")
+    names = con.list_tables(database=database)
+    if not names:
+        raise SourceError(f"{where} has no tables in schema {database[1]!r}", hint="set source.schema in gtm.toml")
+    return {name: (lambda name=name: con.table(name, database=database)) for name in names}
+
+
+def _confine(con: Backend, folder: Path | None) -> None:
+    allowed = f"['{_text(folder)}/']" if folder else "[]"
+    con.raw_sql(f"SET allowed_directories = {allowed}")
+    con.raw_sql("SET enable_external_access = false")
+    con.raw_sql("SET lock_configuration = true")
+
+
+def _data_files(folder: Path, where: str) -> dict[str, tuple[Path, ...]]:
+    tables: dict[str, tuple[Path, ...]] = {}
+    try:
+        for entry in sorted(folder.iterdir()):
+            if entry.name.startswith((".", "_")):
+                continue
+            files = (entry,) if _is_data(entry) else _files_below(entry) if entry.is_dir() else ()
+            name = entry.name if entry.is_dir() else _stem(entry)
+            if files and name in tables:
+                raise SourceError(f"{where} has two tables named {name!r}", hint="rename one of the files")
+            if files:
+                tables[name] = files
+    except PermissionError as error:
+        raise _not_permitted(Path(error.filename or folder)) from None
+    if not tables:
+        raise SourceError(f"{where} holds no .parquet or .csv file", hint="mend source.url in gtm.toml")
+    for file in (file for files in tables.values() for file in files):
+        if not os.access(file, os.R_OK):
+            raise _not_permitted(file)
+        if file.stat().st_size == 0:
+            raise SourceError(f"{file.name} in {where} is empty", hint="export it again, or remove it")
+    return tables
+
+
+def _files_below(folder: Path) -> tuple[Path, ...]:
+    files = tuple(path for path in sorted(folder.rglob("*")) if _is_data(path))
+    kinds = {_kind(file) for file in files}
+    if len(kinds) > 1:
+        raise SourceError(
+            f"folder {folder.name!r} mixes Parquet and CSV files", hint="keep one kind per table folder"
+        )
+    return files
+
+
+def _is_data(path: Path) -> bool:
+    return _kind(path) != "" and not path.name.startswith((".", "_")) and path.is_file()
+
+
+def _kind(path: Path) -> str:
+    name = path.name.lower().removesuffix(".gz")
+    return _KINDS.get(Path(name).suffix, "")
+
+
+def _stem(path: Path) -> str:
+    name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
+    return Path(name).stem
+
+
+def _not_permitted(path: Path) -> SourceError:
+    return SourceError(
+        f"{str(path)!r} may not be read by this user", hint="grant read permission, or run as its owner"
+    )
+
+
+def _opener(con: Backend, name: str, files: tuple[Path, ...]) -> Callable[[], ibis.Table]:
+    def open_it() -> ibis.Table:
+        if _kind(files[0]) == "Parquet":
+            _create_parquet_view(con, name, files)
+        else:
+            _load_csv(con, name, files)
+        return con.table(name)
+
+    return open_it
+
+
+def _create_parquet_view(con: Backend, name: str, files: tuple[Path, ...]) -> None:
+    listed = ", ".join(f"'{_text(file)}'" for file in files)
+    for file in files:
+        try:
+            con.raw_sql(f"SELECT 1 FROM parquet_schema('{_text(file)}') LIMIT 1")
+        except duckdb.Error:
+            raise SourceError(
+                f"{file.name} cannot be read as Parquet", hint="export it again: it is damaged or something else"
+            ) from None
+    con.raw_sql(
+        f"CREATE VIEW {_name(name)} AS SELECT * FROM read_parquet([{listed}], union_by_name = true)"
+    )
+
+
+def _load_csv(con: Backend, name: str, files: tuple[Path, ...]) -> None:
+    parts = []
+    for number, file in enumerate(files):
+        part = f"{name} raw {number}"
+        _load_text(con, part, file)
+        parts.append(part)
+    union = " UNION ALL BY NAME ".join(f"SELECT * FROM {_name(part)}" for part in parts)
+    columns = [str(row[0]) for row in con.raw_sql(f"DESCRIBE {union}").fetchall()]
+    typed = _column_types(con, union, columns)
+    chosen = ", ".join(
+        f"CAST(nullif({_name(column)}, '') AS {typed[column]}) AS {_name(column)}" for column in columns
+    )
+    con.raw_sql(f"CREATE TABLE {_name(name)} AS SELECT {chosen} FROM ({union})")
+    for part in parts:
+        con.raw_sql(f"DROP TABLE {_name(part)}")
+
+
+def _load_text(con: Backend, part: str, file: Path) -> None:
+    """Read a CSV file with every column as text, and refuse it if any row does not fit the header.
+
+    Raises:
+        SourceError: Names the file, how many rows are broken and the first of their lines.
+    """
+    try:
+        con.raw_sql(
+            f"CREATE TABLE {_name(part)} AS SELECT * FROM read_csv('{_text(file)}', all_varchar = true, "
+            f"header = true, delim = '{_delimiter(file)}', quote = '\"', escape = '\"', auto_detect = true, "
+            "store_rejects = true, rejects_limit = 0)"
+        )
+        rejects = con.raw_sql("SELECT DISTINCT line FROM reject_errors ORDER BY line").fetchall()
+    except duckdb.Error:
+        raise SourceError(
+            f"{file.name} cannot be read as CSV", hint="export it again as comma-separated text in UTF-8"
+        ) from None
+    if rejects:
+        lines = [int(row[0]) for row in rejects]
+        shown = ", ".join(f"{line:,}" for line in lines[:_SHOWN_LINES])
+        one = len(lines) == 1
+        raise SourceError(
+            f"{file.name} has {len(lines):,} broken row{'' if one else 's'} "
+            f"(line{'' if one else 's'} {shown}{', …' if len(lines) > _SHOWN_LINES else ''}): "
+            "not the columns of the header",
+            hint="mend or remove them, or export the file again",
+        )
+
+
+def _delimiter(file: Path) -> str:
+    """Return the separator of a CSV file: the one that its header has most of."""
+    if file.name.lower().endswith(".gz"):
+        import gzip  # noqa: PLC0415 - rarely needed
+
+        with gzip.open(file, "rb") as stream:
+            header = stream.readline(65_536)
+    else:
+        with file.open("rb") as stream:
+            header = stream.readline(65_536)
+    found = max(b",;\t|", key=lambda byte: (header.count(byte), byte == ord(",")))
+    return "\\t" if found == ord("\t") else chr(found)
+
+
+def _column_types(con: Backend, union: str, columns: list[str]) -> dict[str, str]:
+    tests = []
+    for column in columns:
+        quoted = _name(column)
+        filled = f"{quoted} <> ''"
+        tests.append(f"count(*) FILTER ({filled})")
+        tests += [
+            f"bool_and({test.format(c=quoted)}) FILTER ({filled})" for _, test in _TYPES
+        ]
+    row = con.raw_sql(f"SELECT {', '.join(tests)} FROM ({union})").fetchone()
+    width = len(_TYPES) + 1
+    types: dict[str, str] = {}
+    for index, column in enumerate(columns):
+        filled, *passed = row[index * width : (index + 1) * width]
+        names = [name for (name, _), ok in zip(_TYPES, passed, strict=True) if ok]
+        types[column] = names[0] if filled and names else "VARCHAR"
+    return types
+
+
+def _name(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _text(path: Path | None) -> str:
+    return str(path).replace("'", "''")

@@ -1,0 +1,96 @@
+"""Column and table headers as words: "hs_email_optout", "Email opted out" and "emailOptedOut" read alike."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["fold", "plural_free", "slug", "words"]
+
+# Written by exporting systems, never part of the meaning.
+_PREFIXES = frozenset({"hs", "sf", "sfdc", "dim", "stg", "raw", "tbl", "fct", "fact", "properties", "property", "traits", "context", "attr", "cf"})
+_SUFFIXES = frozenset({"c", "pc", "v2"})
+_LETTERS = {"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l"}
+_JOINED = {
+    "e mail": "email",
+    "opt in": "optin",
+    "opt out": "optout",
+    "opted in": "optedin",
+    "opted out": "optedout",
+    "sign up": "signup",
+    "log in": "login",
+    "zip code": "zipcode",
+    "post code": "postcode",
+    "time stamp": "timestamp",
+    "e commerce": "ecommerce",
+    "time zone": "timezone",
+    "user name": "username",
+    "first name": "firstname",
+    "last name": "lastname",
+    "full name": "fullname",
+}
+
+
+def fold(text: str) -> str:
+    """Return the text in lower case without accents; ä, ö, ü lose their dots as in e-mail-safe spelling.
+
+    >>> fold("Prénom ÄRZTE")
+    'prenom arzte'
+    """
+    lowered = text.lower()
+    for letter, plain in _LETTERS.items():
+        lowered = lowered.replace(letter, plain)
+    decomposed = unicodedata.normalize("NFKD", lowered)
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
+def words(header: str) -> tuple[str, ...]:
+    """Return the words of a header: folded, split at case changes and punctuation, without export prefixes.
+
+    Common two-word spellings are joined, so that "E-Mail Opt-In" and "email_optin" are the same words.
+
+    >>> words("hs_email_optout")
+    ('email', 'optout')
+    >>> words("E-Mail Opt-In")
+    ('email', 'optin')
+    >>> words("properties.firstName")
+    ('firstname',)
+    """
+    text = header.lstrip("\ufeff").strip()
+    text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", text)
+    text = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
+    found = re.findall(r"[a-z]+|[0-9]+", fold(text).replace("'", " ").replace("$", " usd ").replace("€", " eur "))
+    while len(found) > 1 and found[0] in _PREFIXES:
+        found = found[1:]
+    while len(found) > 1 and found[-1] in _SUFFIXES:
+        found = found[:-1]
+    joined = " ".join(found)
+    for apart, together in _JOINED.items():
+        joined = re.sub(rf"\b{apart}\b", together, joined)
+    return tuple(joined.split())
+
+
+def slug(header: str) -> str:
+    """Return a header as a catalog name: lower-case words joined by underscores.
+
+    >>> slug("Lifecycle Stage")
+    'lifecycle_stage'
+    """
+    text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", header.lstrip("\ufeff"))
+    name = "_".join(re.findall(r"[a-z0-9]+", fold(text))) or "column"
+    return f"a_{name}" if name[0].isdigit() else name
+
+
+def plural_free(word: str) -> str:
+    """Return the singular of a table noun as far as a matching of names needs it.
+
+    >>> plural_free("companies"), plural_free("orders"), plural_free("address")
+    ('company', 'order', 'address')
+    """
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith("sses"):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        return word[:-1]
+    return word

@@ -1,0 +1,136 @@
+"""Special categories of personal data (Art. 9 GDPR) and their proxies, by header and by value, in several languages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.warehouse.proposals.names import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["proxy_category", "special_category", "special_values"]
+
+# A stem at the start of a word; phrases are written out with their spaces.
+_STEMS: dict[str, tuple[str, ...]] = {
+    "health": (
+        "gesundheit", "krankheit", "krankenkasse", "krankenversicher", "erkrankung", "behinder", "schwanger", "allerg",
+        "diagnos", "disabilit", "disabled person", "handicap", "illness", "disease", "medical", "medication", "medicine",
+        "prescription", "symptom", "pregnan", "embaraz", "enceinte", "grossesse", "zwanger", "maladie", "sante", "salud",
+        "enfermedad", "discapaci", "gezondheid", "ziekte", "medicijn", "medikament", "medicament", "salute", "malattia",
+        "blood type", "blood group", "blutgruppe", "groupe sanguin", "grupo sanguineo", "bloedgroep", "bmi", "diabet",
+        "health condition", "health status", "health insurance", "health issue", "health concern", "health plan",
+        "health data", "mental health", "chronic", "patient", "genetic", "genetisch", "genetique", "dna", "vaccin",
+        "impf", "hiv", "beperking", "therapie", "therapy", "arbeidsongeschikt", "pathology", "patholog", "medisch",
+        "medizin", "intolerance", "intoleranz", "unvertraglich", "dietary restriction",
+    ),
+    "religion": (
+        "religio", "konfession", "confession", "glaube", "kirche", "church", "kirchensteuer", "faith", "denomination",
+        "croyance", "creencia", "geloof", "levensbeschouwing", "weltanschauung", "godsdienst", "religie", "culto",
+    ),
+    "trade union": (
+        "gewerkschaft", "trade union", "labor union", "labour union", "union member", "union membership", "syndicat",
+        "syndique", "sindicat", "sindical", "afiliacion sindical", "vakbond", "vakbeweging", "sindacat",
+    ),
+    "sexual orientation": (
+        "sexual", "sexuell", "sexuel", "seksue", "orientamento sessuale", "lgbt", "gender identity",
+        "geschlechtsidentitat", "identite genre", "identidad genero", "genderidentiteit", "sex life", "geaardheid",
+    ),
+    "ethnicity": (
+        "ethni", "etni", "etnia", "race ethnicity", "racial", "rasse", "raza", "hautfarbe", "skin color", "skin colour",
+        "origine ethnique", "origine raciale", "migrationshintergrund", "tribe", "caste",
+    ),
+    "politics": (
+        "political", "politische", "parteizugehorigkeit", "partei mitglied", "parteimitglied", "party affiliation",
+        "opinion politique", "opinions politiques", "parti politique", "opinion politica", "ideologia", "partido politico",
+        "politieke", "voting intention", "voted for", "wahlverhalten", "stemgedrag", "party preference",
+    ),
+    "biometrics": (
+        "biometr", "fingerprint template", "fingerprint scan", "fingerabdruck", "empreinte digitale", "huella",
+        "vingerafdruk", "face id", "face template", "faceprint", "facial recognition", "voiceprint", "iris scan", "retina",
+    ),
+}  # fmt: skip
+# Exact words that are special only when they stand alone as the header.
+_WHOLE: dict[str, str] = {
+    "health": "health", "race": "ethnicity", "ethnic": "ethnicity", "union": "trade union", "disabled": "health",
+    "orientation": "sexual orientation", "party": "politics", "partei": "politics", "diet": "health",
+}  # fmt: skip
+_HARMLESS = (
+    "health score", "account health", "customer health", "health check", "healthcheck", "product health", "health grade",
+    "deal health", "health index", "pipeline health", "workspace health", "health color", "health trend",
+    "politique confidentialite", "politique de confidentialite", "politica privacidad", "politica de privacidad",
+    "sante compte", "salud cuenta", "raza perro", "dog breed",
+)  # fmt: skip
+_PROXIES: dict[str, tuple[str, ...]] = {
+    "ethnicity": (
+        "nationality", "citizenship", "nationalitat", "staatsangehorigkeit", "staatsburgerschaft", "nationalite",
+        "nacionalidad", "nationaliteit", "place of birth", "birth place", "birthplace", "geburtsort", "geburtsland",
+        "country of birth", "birth country", "lieu naissance", "lieu de naissance", "pays naissance", "lugar nacimiento",
+        "lugar de nacimiento", "geboorteplaats", "geboorteland", "mother tongue", "muttersprache", "native language",
+        "langue maternelle", "lengua materna", "moedertaal",
+    ),
+    "religion or health": (
+        "diet preference", "dietary preference", "dietary", "ernahrung", "ernahrungsweise", "regime alimentaire", "dieta",
+        "dieet", "halal", "kosher", "meal preference", "food preference",
+    ),
+}  # fmt: skip
+_VALUES: dict[str, frozenset[str]] = {
+    "religion": frozenset(
+        "catholic protestant muslim islam christian jewish hindu buddhist atheist orthodox sikh agnostic christianity "
+        "katholisch evangelisch muslimisch judisch konfessionslos romisch-katholisch buddhismus catholique musulman juif "
+        "protestante catolico musulmana katholiek protestants moslim joods hindoe boeddhist hinduism judaism".split()
+    ),
+    "sexual orientation": frozenset(
+        "heterosexual homosexual bisexual gay lesbian straight queer asexual pansexual heterosexuell homosexuell "
+        "bisexuell schwul lesbisch heterosexuel homosexuel bisexuel heteroseksueel homoseksueel".split()
+    ),
+    "ethnicity": frozenset(
+        "caucasian hispanic latino latina african-american roma arab caucasien hispanico kaukasisch asian black white "
+        "african".split()
+    ) - {"black", "white"},
+    "politics": frozenset(
+        "democrat republican cdu csu spd afd fdp grune labour tory libdem psoe podemos vox socialista conservateur vvd "
+        "pvda d66 groenlinks conservative".split()
+    ) - {"vox"},
+    "health": frozenset(
+        "diabetes asthma hypertension cancer depression pregnant epilepsy migraine arthritis schwanger asthme diabete "
+        "enceinte asma embarazada zwanger kanker krebs".split()
+    ),
+    "trade union": frozenset("verdi ver.di ig-metall igmetall fnv cgt cfdt ccoo ugt unison".split()),
+}
+_NONE = frozenset({"none", "other", "unknown", "n/a", "na", "keine", "andere", "autre", "otro", "geen", "no", "yes", "prefer not to say", "non", "ninguna", "ninguno", "aucune", "aucun"})
+_ENOUGH = 0.5
+
+
+def special_category(header: tuple[str, ...]) -> str | None:
+    """Return the special category that a header names, or None.
+
+    A customer health score and a privacy policy are none.
+    """
+    text = " ".join(header)
+    if any(phrase in text for phrase in _HARMLESS):
+        return None
+    if (whole := _WHOLE.get(text)) is not None:
+        return whole
+    padded = f" {text}"
+    for category, stems in _STEMS.items():
+        if any(f" {stem}" in padded for stem in stems):
+            return category
+    return None
+
+
+def proxy_category(header: tuple[str, ...]) -> str | None:
+    """Return the special category that a harmless-looking header gives away, or None."""
+    text = " ".join(header)
+    return next((category for category, phrases in _PROXIES.items() if any(p in text for p in phrases)), None)
+
+
+def special_values(values: Iterable[str]) -> str | None:
+    """Return the special category that most of these few distinct values name, whatever the header says."""
+    folded = {fold(value.strip()) for value in values} - _NONE - {""}
+    if len(folded) < 2:  # noqa: PLR2004 - one word proves nothing
+        return None
+    for category, known in _VALUES.items():
+        if len(folded & known) >= max(2, _ENOUGH * len(folded)):
+            return category
+    return None

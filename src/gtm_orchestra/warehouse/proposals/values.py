@@ -1,0 +1,236 @@
+"""What the values of a text column are, by their form: addresses, times, numbers, yes and no, codes, prose."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from gtm_orchestra.warehouse.proposals.dates import DateReading, read_dates
+from gtm_orchestra.warehouse.proposals.names import fold
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "YES", "Form", "ValueReading", "is_no", "is_yes", "read_values"]
+
+Form = Literal[
+    "empty", "email", "phone", "ip", "url", "uuid", "hash", "iban", "card", "date", "number", "boolean",
+    "country", "currency", "locale", "zone", "json", "prose", "code",
+]  # fmt: skip
+
+YES = frozenset({
+    "yes", "y", "true", "t", "1", "on", "ja", "j", "wahr", "oui", "vrai", "si", "verdadero", "waar", "sim", "x",
+    "granted", "subscribed", "opted in", "opted-in", "opted_in", "opt-in", "optin", "confirmed", "accepted", "agreed",
+    "active", "consented", "angemeldet", "abonniert", "inscrit", "suscrito", "aangemeld", "erteilt", "zugestimmt",
+})  # fmt: skip
+NO = frozenset({
+    "no", "n", "false", "f", "0", "off", "nein", "falsch", "non", "faux", "nee", "falso", "onwaar", "nao",
+    "denied", "unsubscribed", "opted out", "opted-out", "opted_out", "opt-out", "optout", "withdrawn", "revoked",
+    "objected", "declined", "refused", "rejected", "inactive", "abgemeldet", "desinscrit", "baja", "afgemeld",
+    "widerrufen", "verweigert", "not subscribed", "not_subscribed", "never_subscribed", "never subscribed",
+})  # fmt: skip
+COUNTRY_CODES = frozenset(
+    "AD AE AF AG AL AM AO AR AT AU AZ BA BB BD BE BF BG BH BI BJ BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN "
+    "CO CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FR GA GB GD GE GH GM GN GQ GR GT GW GY HK HN HR HT "
+    "HU ID IE IL IN IQ IR IS IT JM JO JP KE KG KH KM KR KW KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MK ML "
+    "MM MN MO MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NZ OM PA PE PG PH PK PL PR PT PY QA RO RS RU RW SA SB SC "
+    "SD SE SG SI SK SL SM SN SO SR SS ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TW TZ UA UG UK US UY UZ VA VC VE VN "
+    "VU WS XK YE ZA ZM ZW".split()
+)
+CURRENCIES = frozenset(
+    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KES KRW MAD MXN MYR NGN "
+    "NOK NZD PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD UYU VND ZAR".split()
+)
+_SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "zł": "PLN", "kr": "", "CHF": "CHF", "¥": "", "₹": "INR"}
+
+_EMAIL = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}$")
+_URL = re.compile(r"^(?:https?://|www\.)\S+$|^/[\w\-./%?=&#]*$", re.IGNORECASE)
+_UUID = re.compile(r"^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
+_HASH = re.compile(r"^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$", re.IGNORECASE)
+_PHONE = re.compile(r"^(?:\+|00|\(|0)[\d\s().\-/]{6,22}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$|^\d{3}[-.\s]\d{3}[-.\s]\d{4}$")
+_IBAN = re.compile(r"^[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}\s?[A-Z0-9]{1,4}$")
+_LOCALE = re.compile(r"^[a-z]{2}(?:[-_][A-Z]{2})$")
+_ZONE = re.compile(r"^(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_+\-/]+$")
+_PLAIN = re.compile(r"^[+-]?\d+(?:\.\d+)?$")
+_DOT = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$|^[+-]?\d+\.\d+$")
+_COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$|^[+-]?\d+,\d+$")
+_THOUSAND = re.compile(r"^[+-]?[1-9]\d{0,2}(?:[.,]\d{3})$")
+_MOST = 0.95
+_PROSE_WORDS = 4.0
+_PROSE_LENGTH = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class ValueReading:
+    """What the values of one text column look like.
+
+    Attributes:
+        form: The form nearly all values have; "code" for short texts of no known form.
+        share: Share of distinct values in that form.
+        dates: How dates are written, for form "date".
+        decimal: Decimal mark of form "number": ".", "," or None where no value tells it from a thousands mark.
+        unit: "%" or a currency code written beside every number, else "".
+        yes: Folded words seen that mean yes, for form "boolean".
+        no: Folded words seen that mean no, for form "boolean".
+        leading_zero: Some whole number starts with a zero: a code, not a number.
+        words: Mean number of words per value.
+    """
+
+    form: Form
+    share: float = 1.0
+    dates: DateReading | None = None
+    decimal: str | None = None
+    unit: str = ""
+    yes: tuple[str, ...] = ()
+    no: tuple[str, ...] = ()
+    leading_zero: bool = False
+    words: float = field(default=0.0, compare=False)
+
+
+def is_yes(value: str) -> bool:
+    """Return whether a word means yes in one of the languages that exports are written in."""
+    return fold(value.strip()) in YES
+
+
+def is_no(value: str) -> bool:
+    """Return whether a word means no."""
+    return fold(value.strip()) in NO
+
+
+def read_values(counts: Mapping[str, int]) -> ValueReading:
+    """Return what these values are.
+
+    Args:
+        counts: Distinct value → occurrences; blank values are left out.
+    """
+    values = sorted(text for value in counts if (text := value.strip()))
+    if not values:
+        return ValueReading("empty")
+    known = _known_form(values)
+    if known is not None:
+        return known
+    truth = _read_truth(values)
+    if truth is not None:
+        return truth
+    dates = read_dates(values)
+    if dates is not None:
+        return ValueReading("date", dates.share, dates=dates)
+    number = _read_number(values)
+    if number is not None:
+        return number
+    if _share(values, lambda value: _PHONE.match(value) is not None and _digits(value) >= 7) >= _MOST:  # noqa: PLR2004 - shortest number in use
+        return ValueReading("phone")
+    mean_words = sum(len(value.split()) for value in values) / len(values)
+    mean_length = sum(len(value) for value in values) / len(values)
+    if mean_words >= _PROSE_WORDS and mean_length >= _PROSE_LENGTH / 2 or mean_length >= _PROSE_LENGTH:
+        return ValueReading("prose", words=mean_words)
+    return ValueReading("code", words=mean_words, leading_zero=any(v[0] == "0" and v[1:2].isdigit() for v in values))
+
+
+def _known_form(values: list[str]) -> ValueReading | None:
+    tests: tuple[tuple[Form, Callable[[str], bool]], ...] = (
+        ("email", lambda value: _EMAIL.match(value) is not None),
+        ("uuid", lambda value: _UUID.match(value) is not None),
+        ("hash", lambda value: _HASH.match(value) is not None),
+        ("ip", _is_ip),
+        ("iban", _is_iban),
+        ("card", _is_card),
+        ("url", lambda value: _URL.match(value) is not None),
+        ("currency", lambda value: value.upper() in CURRENCIES),
+        ("locale", lambda value: _LOCALE.match(value) is not None),
+        ("zone", lambda value: _ZONE.match(value) is not None),
+        ("json", lambda value: value[0] in "{[" and value[-1] in "}]"),
+    )
+    for form, test in tests:
+        share = _share(values, test)
+        if share >= _MOST or (form == "email" and share >= 0.8):  # noqa: PLR2004 - typed by hand, some are broken
+            return ValueReading(form, share)
+    # "NO" is Norway and a no; two countries at least, or it says nothing.
+    if len(values) > 1 and all(value in COUNTRY_CODES for value in values) and not set(map(fold, values)) <= YES | NO:
+        return ValueReading("country")
+    return None
+
+
+def _read_truth(values: list[str]) -> ValueReading | None:
+    folded = sorted({fold(value) for value in values})
+    yes = tuple(value for value in folded if value in YES)
+    no = tuple(value for value in folded if value in NO)
+    if len(yes) + len(no) == len(folded) and len(folded) <= 4:  # noqa: PLR2004 - yes, no and a second spelling each
+        return ValueReading("boolean", yes=yes, no=no)
+    return None
+
+
+def _read_number(values: list[str]) -> ValueReading | None:
+    bare, units = zip(*(_without_unit(value) for value in values), strict=True)
+    if not all(bare):
+        return None
+    plain = [_PLAIN.match(value) is not None for value in bare]
+    dotted = [_PLAIN.match(v) is not None or _DOT.match(v) is not None for v in bare]
+    comma = [_PLAIN.match(v) is not None and "." not in v or _COMMA.match(v) is not None for v in bare]
+    unit = units[0] if len(set(units)) == 1 else ""
+    zero = any(len(v) > 1 and v[0] == "0" and v.isdigit() for v in bare)
+    if all(plain) and not any("." in v for v in bare):
+        return ValueReading("number", decimal=".", unit=unit, leading_zero=zero)
+    if all(dotted) and all(comma):
+        # 1,234 or 1.234 throughout: a thousand, or one and a bit.
+        return ValueReading("number", decimal=None, unit=unit)
+    if all(plain) or (all(dotted) and not _only_thousands(bare)):
+        return ValueReading("number", decimal=".", unit=unit, leading_zero=zero)
+    if all(comma) and not _only_thousands(bare):
+        return ValueReading("number", decimal=",", unit=unit)
+    if all(dotted) or all(comma):
+        return ValueReading("number", decimal=None, unit=unit)
+    return None
+
+
+def _only_thousands(values: tuple[str, ...]) -> bool:
+    marked = [value for value in values if "." in value or "," in value]
+    return all(_THOUSAND.match(value) is not None for value in marked)
+
+
+def _without_unit(value: str) -> tuple[str, str]:
+    text, unit = value, ""
+    if text.endswith("%"):
+        text, unit = text[:-1], "%"
+    for sign, code in _SIGNS.items():
+        if text.startswith(sign) or text.endswith(sign):
+            text, unit = text.removeprefix(sign).removesuffix(sign), code or sign
+            break
+    if text[-3:].upper() in CURRENCIES:
+        text, unit = text[:-3], text[-3:].upper()
+    return text.strip().replace("\u00a0", "").replace("\u202f", ""), unit
+
+
+def _share(values: list[str], test: Callable[[str], bool]) -> float:
+    return sum(map(test, values)) / len(values)
+
+
+def _digits(value: str) -> int:
+    return sum(letter.isdigit() for letter in value)
+
+
+def _is_ip(value: str) -> bool:
+    if "." not in value and ":" not in value:
+        return False
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_iban(value: str) -> bool:
+    if not _IBAN.match(value):
+        return False
+    compact = value.replace(" ", "")
+    return int("".join(str(int(letter, 36)) for letter in compact[4:] + compact[:4])) % 97 == 1
+
+
+def _is_card(value: str) -> bool:
+    digits = value.replace(" ", "").replace("-", "")
+    if not digits.isdigit() or not 13 <= len(digits) <= 19:  # noqa: PLR2004 - lengths in use (ISO/IEC 7812)
+        return False
+    doubled = (int(d) * 2 if place % 2 else int(d) for place, d in enumerate(reversed(digits)))
+    return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0  # noqa: PLR2004 - the Luhn sum

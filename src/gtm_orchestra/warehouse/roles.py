@@ -1,0 +1,88 @@
+"""The tables of gtm.toml by role, with their mapped columns looked up and checked against the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.errors import SourceError
+from gtm_orchestra.warehouse.values import Column, as_time, require_times
+
+if TYPE_CHECKING:
+    import ibis
+
+    from gtm_orchestra.config import Config, TableRole, TableSettings
+    from gtm_orchestra.warehouse.connection import Warehouse
+
+__all__ = ["RoleTable", "mapped_tables", "role_table"]
+
+TIME_MEANINGS = ("time", "at", "created_at", "loaded_at", "expires_at")
+
+
+@dataclass(frozen=True)
+class RoleTable:
+    """A table of the source in its role.
+
+    Attributes:
+        table: As the source has it.
+        settings: [tables.ROLE] of gtm.toml.
+    """
+
+    role: TableRole
+    table: ibis.Table
+    settings: TableSettings
+
+    def has(self, meaning: str) -> bool:
+        """Return whether gtm.toml maps a column to this meaning."""
+        return meaning in self.settings.columns
+
+    def column(self, meaning: str) -> Column:
+        """Return the column mapped to a meaning, as the source has it."""
+        return self.table[self.settings.columns[meaning]]
+
+    def time(self, meaning: str) -> Column:
+        """Return the column mapped to a meaning as UTC time without zone."""
+        return as_time(self.column(meaning), self.settings.time_zone)
+
+    def where(self, meaning: str) -> str:
+        """Return the name of a mapped column, for messages."""
+        return f"column {self.settings.columns[meaning]!r} of table {self.settings.table!r}"
+
+
+def role_table(warehouse: Warehouse, config: Config, role: TableRole) -> RoleTable | None:
+    """Return the table that plays a role, or None if gtm.toml maps none. Checked once per connection.
+
+    Raises:
+        SourceError: The table or a mapped column is not in the source, or a time column holds no times.
+    """
+    settings = config.tables.get(role)
+    if settings is None:
+        return None
+    return warehouse.memo(f"role:{role}:{settings.model_dump_json()}", lambda: _checked(warehouse, role, settings))
+
+
+def mapped_tables(warehouse: Warehouse, config: Config) -> tuple[RoleTable, ...]:
+    """Return every mapped table, in the order of gtm.toml."""
+    found = (role_table(warehouse, config, role) for role in config.tables)
+    return tuple(table for table in found if table is not None)
+
+
+def _checked(warehouse: Warehouse, role: TableRole, settings: TableSettings) -> RoleTable:
+    table = warehouse.table(settings.table)
+    known = tuple(table.columns)
+    missing = {meaning: name for meaning, name in settings.columns.items() if name not in known}
+    if missing:
+        meaning, name = next(iter(missing.items()))
+        close = get_close_matches(name, known, n=1)
+        others = f" (and {len(missing) - 1} more mapped columns)" if len(missing) > 1 else ""
+        raise SourceError(
+            f"table {settings.table!r} has no column {name!r}{others}, which gtm.toml maps as "
+            f"tables.{role}.columns.{meaning}; columns there: {', '.join(known)}",
+            hint=(f"was it renamed to {close[0]!r}? " if close else "") + "mend gtm.toml, or run 'gtm init' again",
+        )
+    found = RoleTable(role, table, settings)
+    for meaning in TIME_MEANINGS:
+        if found.has(meaning):
+            require_times(warehouse, found.column(meaning), found.where(meaning))
+    return found
