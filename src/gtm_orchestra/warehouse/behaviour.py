@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 import ibis
 
 from gtm_orchestra.config import parse_duration
-from gtm_orchestra.warehouse.roles import RoleTable, role_table
+from gtm_orchestra.warehouse.roles import Reading, RoleTable, role_table
 from gtm_orchestra.warehouse.values import Column, as_key, as_text, moment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gtm_orchestra.config import AttributeSettings, Config
+    from gtm_orchestra.config import AttributeSettings, Config, TableRole
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["behaviour", "event_names", "stitches"]
@@ -41,16 +41,16 @@ def event_names(warehouse: Warehouse, config: Config) -> dict[str, int]:
     return warehouse.memo(f"event_names:{events.settings.model_dump_json()}", count)
 
 
-def stitches(warehouse: Warehouse, config: Config, *, native: bool) -> ibis.Table | None:
+def stitches(reading: Reading) -> ibis.Table | None:
     """Return anonymous ids with the one person that each belongs to, columns `anonymous` and `stitched`."""
     found = []
-    for role in ("identities", "people"):
-        table = role_table(warehouse, config, role)
-        person = "key" if role == "people" else "person"
+    sources: tuple[tuple[TableRole, str], ...] = (("identities", "person"), ("people", "key"))
+    for role, person in sources:
+        table = reading.role(role)
         if table is not None and table.has("anonymous"):
             pair = table.table.select(
                 anonymous=as_key(table.column("anonymous")),
-                stitched=as_key(table.column(person), native=native),
+                stitched=reading.person(table.column(person)),
             )
             found.append(pair.drop_null())
     if not found:
@@ -60,71 +60,54 @@ def stitches(warehouse: Warehouse, config: Config, *, native: bool) -> ibis.Tabl
     return owners.filter(owners.stitched == owners["last"]).drop("last")
 
 
-def behaviour(
-    warehouse: Warehouse,
-    config: Config,
-    as_of: datetime,
-    attributes: Mapping[str, AttributeSettings],
-    *,
-    native: bool,
-) -> ibis.Table | None:
+def behaviour(reading: Reading, attributes: Mapping[str, AttributeSettings]) -> ibis.Table | None:
     """Return one row per person with events: `person_id` and one column per behavioural attribute.
 
     Counts are null for a person who is not in it; the caller makes them 0.
     """
-    events = role_table(warehouse, config, "events")
+    events, as_of = reading.role("events"), reading.as_of
     if events is None or not attributes:
         return None
-    rows = _events(warehouse, config, events, as_of, attributes, native=native)
-    days = {name: a for name, a in attributes.items() if a.measure == "distinct_days"}
-    if not days:
+    rows = _events(reading, events, attributes)
+    if not any(a.measure == "distinct_days" for a in attributes.values()):
         return rows.group_by("person_id").aggregate(
-            **{name: _measure(rows, a, as_of, times=None) for name, a in attributes.items()}
+            **{name: _measure(rows, a, as_of, daily=False) for name, a in attributes.items()},
         )
     # A count of distinct days per person is a set per person; grouping by day first needs none.
-    zone = config.workspace.timezone
-    keyed = rows.mutate(day=_local_day(rows.time, zone, as_of, _reach(attributes, as_of)))
+    day = _local_day(rows.time, reading.config.workspace.timezone, as_of, _reach(attributes, as_of))
+    keyed = rows.mutate(day=day)
     daily = keyed.group_by(["person_id", "day"]).aggregate(
-        **{name: _measure(keyed, a, as_of, times="day") for name, a in attributes.items()}
+        **{name: _measure(keyed, a, as_of, daily=True) for name, a in attributes.items()},
     )
     return daily.group_by("person_id").aggregate(
-        **{name: _combined(daily[name], a) for name, a in attributes.items()}
-    ).mutate(**{
-        name: _days_since(ibis._[name], as_of)
-        for name, a in attributes.items() if a.measure == "days_since_last"
-    })
+        **{name: _combined(daily[name], a, as_of) for name, a in attributes.items()},
+    )
 
 
-def _events(
-    warehouse: Warehouse,
-    config: Config,
-    events: RoleTable,
-    as_of: datetime,
-    attributes: Mapping[str, AttributeSettings],
-    *,
-    native: bool,
-) -> ibis.Table:
+def _events(reading: Reading, events: RoleTable, attributes: Mapping[str, AttributeSettings]) -> ibis.Table:
     columns = {
-        "person_id": as_key(events.column("person"), native=native),
+        "person_id": reading.person(events.column("person")),
         "time": events.time("time"),
         "name": as_text(events.column("name")),
     }
     if events.has("anonymous"):
         columns["anonymous"] = as_key(events.column("anonymous"))
     rows = events.table.select(**columns)
-    keep = rows.time <= moment(as_of)
-    start = _reach(attributes, as_of)
+    keep = rows.time <= moment(reading.as_of)
+    start = _reach(attributes, reading.as_of)
     if start is not None:
         keep &= rows.time > moment(start)
     wanted = {a.event for a in attributes.values()}
     if "*" not in wanted:
         keep &= rows["name"].isin(sorted(str(event) for event in wanted))
     rows = rows.filter(keep)
-    owners = stitches(warehouse, config, native=native) if events.has("anonymous") else None
+    owners = stitches(reading) if events.has("anonymous") else None
     if owners is not None:
         joined = rows.left_join(owners, rows.anonymous == owners.anonymous)
         rows = joined.select(
-            person_id=ibis.coalesce(joined.person_id, joined.stitched), time=joined.time, name=joined["name"]
+            person_id=ibis.coalesce(joined.person_id, joined.stitched),
+            time=joined.time,
+            name=joined["name"],
         )
     return rows.filter(rows.person_id.notnull())
 
@@ -137,7 +120,7 @@ def _reach(attributes: Mapping[str, AttributeSettings], as_of: datetime) -> date
     return as_of - max(parse_duration(str(window)) for window in windows)
 
 
-def _measure(rows: ibis.Table, attribute: AttributeSettings, as_of: datetime, *, times: str | None) -> Column:
+def _measure(rows: ibis.Table, attribute: AttributeSettings, as_of: datetime, *, daily: bool) -> Column:
     within = ibis.literal(value=True)
     if attribute.event != "*":
         within = rows["name"] == attribute.event
@@ -146,13 +129,13 @@ def _measure(rows: ibis.Table, attribute: AttributeSettings, as_of: datetime, *,
         within = recent if attribute.event == "*" else within & recent
     if attribute.measure == "days_since_last":
         newest = rows.time.max(where=within)
-        return newest if times else _days_since(newest, as_of)
+        return newest if daily else _days_since(newest, as_of)
     return rows.count(where=within)
 
 
-def _combined(column: Column, attribute: AttributeSettings) -> Column:
+def _combined(column: Column, attribute: AttributeSettings, as_of: datetime) -> Column:
     if attribute.measure == "days_since_last":
-        return column.max()
+        return _days_since(column.max(), as_of)
     if attribute.measure == "distinct_days":
         return column.count(where=column > 0).cast("float64")
     return column.sum().cast("float64")
@@ -165,12 +148,14 @@ def _days_since(newest: Column, as_of: datetime) -> Column:
 
 
 def _local_day(time: Column, zone: str, as_of: datetime, start: datetime | None) -> Column:
-    """Return the calendar day of a time in a zone, by the zone's offsets as constants: equal on every engine."""
+    """Return the calendar day of a time in a zone, by its offsets as constants: equal on every engine."""
     shifts = _offsets(zone, start or as_of - timedelta(days=3_660), as_of)
     first, *later = shifts
     local = time + ibis.interval(minutes=first[1])
     if later:
-        cases = [(time >= moment(since), time + ibis.interval(minutes=offset)) for since, offset in reversed(later)]
+        cases = [
+            (time >= moment(since), time + ibis.interval(minutes=offset)) for since, offset in reversed(later)
+        ]
         local = ibis.cases(*cases, else_=local)
     return local.date()
 

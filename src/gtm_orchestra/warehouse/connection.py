@@ -1,8 +1,8 @@
 """The read-only connection to the customer data, through ibis.
 
-A folder of Parquet or CSV files, or a DuckDB file, is read by an in-memory DuckDB that can reach nothing else on
-the disk and never fetches an extension. A PostgreSQL session is read-only by default; only the temporary tables
-of a run are written. Other ibis URLs pass through as they are.
+A folder of Parquet or CSV files, or a DuckDB file, is read by an in-memory DuckDB that can reach nothing else
+on the disk and never fetches an extension. A PostgreSQL session is read-only by default; only the temporary
+tables of a run are written. Other ibis URLs pass through as they are.
 
 An engine's own error text is never shown: it may quote a customer's value or a password.
 """
@@ -12,9 +12,9 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -27,6 +27,8 @@ from gtm_orchestra.errors import SourceError
 from gtm_orchestra.warehouse.files import attach_database, attach_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
     import pyarrow as pa
     from ibis.backends.duckdb import Backend as DuckDBBackend
 
@@ -132,7 +134,7 @@ class Warehouse:
             return expr.cache()
 
     def _materialise_postgres(self, name: str, expr: ibis.Table) -> ibis.Table:
-        import psycopg  # noqa: PLC0415 - an extra
+        import psycopg  # noqa: PLC0415 - an extra, loaded with the engine that needs it
 
         query = self.con.compile(expr)
         quoted = '"' + name.replace('"', '""') + '"'
@@ -222,7 +224,10 @@ def _duckdb_config(spill: Path) -> dict[str, str]:
 
 
 def _attach(
-    con: DuckDBBackend, path: Path, where: str, schema: str | None
+    con: DuckDBBackend,
+    path: Path,
+    where: str,
+    schema: str | None,
 ) -> dict[str, Callable[[], ibis.Table]]:
     try:
         is_folder, is_file = path.is_dir(), path.is_file()
@@ -234,16 +239,17 @@ def _attach(
         return attach_database(con, path, where, schema)
     raise SourceError(
         f"the source {where} does not exist (looked for {str(path)!r})",
-        hint="mend source.url in gtm.toml: a folder of Parquet or CSV files, a DuckDB file, or a database URL",
+        hint="mend source.url in gtm.toml: a folder of Parquet or CSV files, a DuckDB file, or a URL",
     )
 
 
 def _open_postgres(source: SourceSettings, password: str | None) -> Warehouse:
     try:
-        import psycopg  # noqa: PLC0415 - an extra
+        import psycopg  # noqa: PLC0415 - an extra, loaded with the engine that needs it
     except ImportError as error:
         raise SourceError(
-            "PostgreSQL needs the package psycopg", hint="install gtm-orchestra[postgres]"
+            "PostgreSQL needs the package psycopg",
+            hint="install gtm-orchestra[postgres]",
         ) from error
     parts = urlsplit(source.url)
     inline = unquote(parts.password) if parts.password else None
@@ -251,14 +257,15 @@ def _open_postgres(source: SourceSettings, password: str | None) -> Warehouse:
         port = parts.port or 5432
     except ValueError as error:
         raise SourceError(
-            "source.url has a port that is no number", hint="write postgresql://user@host:5432/name"
+            "source.url has a port that is no number",
+            hint="write postgresql://user@host:5432/name",
         ) from error
     user, database = unquote(parts.username or ""), unquote(parts.path.lstrip("/"))
     where = f"PostgreSQL database {database!r} at {parts.hostname or 'the local socket'}:{port}"
     options = {"connect_timeout": str(_CONNECT_TIMEOUT_S), **dict(parse_qsl(parts.query))}
     try:
         con = ibis.postgres.connect(
-            host=parts.hostname,
+            host=options.pop("host", parts.hostname),
             port=port,
             user=user or None,
             password=password or inline,
@@ -276,7 +283,7 @@ def _open_postgres(source: SourceSettings, password: str | None) -> Warehouse:
         con.disconnect()
         raise _no_tables(where)
     schema = source.schema_name
-    tables = {name: (lambda name=name: con.table(name, database=schema)) for name in names}
+    tables = {name: partial(con.table, name, database=schema) for name in names}
     return Warehouse(con, where=where, tables=tables, on_close=con.disconnect)
 
 
@@ -288,7 +295,10 @@ def _connection_error(text: str, where: str, user: str, password_env: str | None
     if "does not exist" in text:
         return SourceError(f"{where}: no such database or user", hint="mend source.url in gtm.toml")
     if "refused" in text or "could not translate" in text or "timeout" in text or "resolve" in text:
-        return SourceError(f"{where} does not answer", hint="check host and port in source.url, and that it is up")
+        return SourceError(
+            f"{where} does not answer",
+            hint="check host and port in source.url, and that it is up",
+        )
     return SourceError(f"{where} cannot be opened", hint="check source.url in gtm.toml and your access")
 
 
@@ -307,7 +317,7 @@ def _open_other(source: SourceSettings, password: str | None) -> Warehouse:
     if not names:
         raise _no_tables(where)
     schema = source.schema_name
-    tables = {name: (lambda name=name: con.table(name, database=schema)) for name in names}
+    tables = {name: partial(con.table, name, database=schema) for name in names}
     return Warehouse(con, where=where, tables=tables, on_close=con.disconnect)
 
 
@@ -322,7 +332,8 @@ def engine_errors(where: str) -> Iterator[None]:
         yield
     except (duckdb.Error, IbisError) as error:
         raise _engine_error(where, error, ()) from None
-    except Exception as error:  # noqa: BLE001 - psycopg is an extra, its root class may not be importable
+    except Exception as error:
+        # psycopg is an extra: its root class may not be importable here.
         if type(error).__module__.split(".")[0] != "psycopg":
             raise
         raise _engine_error(where, error, (str(getattr(error, "sqlstate", "") or ""),)) from None
@@ -335,5 +346,6 @@ def _engine_error(where: str, error: Exception, codes: Sequence[str]) -> SourceE
     if isinstance(error, duckdb.OutOfMemoryException):
         return SourceError(f"{where}: out of memory or disk space", hint="free space for temporary files")
     return SourceError(
-        f"{where} cannot be read ({kind})", hint="check that the source is whole and mapped right in gtm.toml"
+        f"{where} cannot be read ({kind})",
+        hint="check that the source is whole and mapped right in gtm.toml",
     )

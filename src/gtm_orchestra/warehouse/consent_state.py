@@ -6,23 +6,30 @@ times eight, plus the state of that record. Of two records at the same time the 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 import ibis
 
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.errors import SourceError
-from gtm_orchestra.warehouse.roles import role_table
-from gtm_orchestra.warehouse.values import Column, as_key, as_text, moment
+from gtm_orchestra.warehouse.values import Column, as_text, moment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gtm_orchestra.config import Config
-    from gtm_orchestra.warehouse.connection import Warehouse
+    from gtm_orchestra.warehouse.roles import Reading
 
-__all__ = ["Basis", "State", "basis_of", "consent_log", "merged_state", "purposes_of", "snapshot_state", "status_of"]
+__all__ = [
+    "Basis",
+    "State",
+    "basis_of",
+    "consent_log",
+    "merged_state",
+    "purposes_of",
+    "snapshot_state",
+    "status_of",
+]
 
 Basis = Literal["log", "snapshot", "none"]
 
@@ -49,17 +56,15 @@ def basis_of(config: Config, purpose: str) -> Basis:
     return "log" if "consents" in config.tables else "none"
 
 
-def consent_log(
-    warehouse: Warehouse, config: Config, as_of: datetime, purposes: Sequence[str], *, native: bool
-) -> ibis.Table | None:
+def consent_log(reading: Reading, purposes: Sequence[str]) -> ibis.Table | None:
     """Return one row per person: `person_id` and `state:<purpose>`, null without a record up to the as-of.
 
     A log without a proof column proves itself: each of its rows says who, what, which purpose and when.
     """
-    log = role_table(warehouse, config, "consents")
+    log = reading.role("consents")
     if log is None or not purposes:
         return None
-    words = config.consent
+    words, as_of = reading.config.consent, reading.as_of
     at = log.time("at")
     status = as_text(log.column("status")).strip().lower()
     granted = status.isin([word.lower() for word in words.granted])
@@ -70,13 +75,24 @@ def consent_log(
     if words.valid_for is not None:
         expired = expired | (at <= moment(as_of - parse_duration(words.valid_for)))
     state = ibis.cases((denied, DENIED), (granted & expired, EXPIRED), (granted, GRANTED), else_=UNREADABLE)
-    proved = as_text(log.column("proof")).notnull().cast("int8") if log.has("proof") else ibis.literal(1, type="int8")
-    code = (at.epoch_seconds() * 1000).round().cast("int64") * _STATES + state.cast("int64") + proved.cast("int64")
+    proved = (
+        as_text(log.column("proof")).notnull().cast("int8")
+        if log.has("proof")
+        else ibis.literal(1, type="int8")
+    )
+    code = (
+        (at.epoch_seconds() * 1000).round().cast("int64") * _STATES
+        + state.cast("int64")
+        + proved.cast("int64")
+    )
     rows = log.table.select(
-        person_id=as_key(log.column("person"), native=native), purpose=as_text(log.column("purpose")), at=at, code=code
+        person_id=reading.person(log.column("person")),
+        purpose=as_text(log.column("purpose")),
+        at=at,
+        code=code,
     )
     rows = rows.filter(
-        rows.person_id.notnull() & (rows.at <= moment(as_of)) & rows.purpose.isin(list(purposes))
+        rows.person_id.notnull() & (rows.at <= moment(as_of)) & rows.purpose.isin(list(purposes)),
     )
     latest = {f"state:{purpose}": rows.code.max(where=rows.purpose == purpose) for purpose in purposes}
     found = rows.group_by("person_id").aggregate(**latest)
@@ -105,7 +121,8 @@ def snapshot_state(table: ibis.Table, config: Config, purpose: str, where: str) 
 def merged_state(logged: Column, snapshot: Column) -> Column:
     """Return the state known from both: a no in either is a no, else the log counts, else the snapshot."""
     no = ibis.coalesce(snapshot >= DENIED, ibis.literal(value=False)) & ibis.coalesce(
-        logged < DENIED, ibis.literal(value=True)
+        logged < DENIED,
+        ibis.literal(value=True),
     )
     return ibis.ifelse(no, snapshot, ibis.coalesce(logged, snapshot)).cast("int8")
 
@@ -114,5 +131,3 @@ def status_of(state: Column) -> Column:
     """Return granted, denied or unknown; a consent that has expired is unknown."""
     granted = (state == GRANTED) | (state == GRANTED_PROVED)
     return ibis.cases((granted, "granted"), (state >= DENIED, "denied"), else_="unknown")
-
-

@@ -7,17 +7,41 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import SourceError
-from gtm_orchestra.warehouse.values import Column, as_time, require_times
+from gtm_orchestra.warehouse.values import Column, as_key, as_time, require_times
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import ibis
 
     from gtm_orchestra.config import Config, TableRole, TableSettings
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["RoleTable", "mapped_tables", "role_table"]
+__all__ = ["Reading", "RoleTable", "mapped_tables", "role_table"]
 
 TIME_MEANINGS = ("time", "at", "created_at", "loaded_at", "expires_at")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What is read, by which map, and as of when.
+
+    Attributes:
+        native: Whether every key of a person is a whole number and joins as one, instead of as text.
+    """
+
+    warehouse: Warehouse
+    config: Config
+    as_of: datetime
+    native: bool
+
+    def role(self, role: TableRole) -> RoleTable | None:
+        """Return the table that plays a role, or None if gtm.toml maps none."""
+        return role_table(self.warehouse, self.config, role)
+
+    def person(self, column: Column) -> Column:
+        """Return a person's key, ready to join."""
+        return as_key(column, native=self.native)
 
 
 @dataclass(frozen=True)
@@ -45,6 +69,14 @@ class RoleTable:
         """Return the column mapped to a meaning as UTC time without zone."""
         return as_time(self.column(meaning), self.settings.time_zone)
 
+    def column_of(self, rows: ibis.Table, meaning: str) -> Column:
+        """Return the column mapped to a meaning, of rows derived from this table."""
+        return rows[self.settings.columns[meaning]]
+
+    def time_of(self, rows: ibis.Table, meaning: str) -> Column:
+        """Return the UTC time mapped to a meaning, of rows derived from this table."""
+        return as_time(self.column_of(rows, meaning), self.settings.time_zone)
+
     def where(self, meaning: str) -> str:
         """Return the name of a mapped column, for messages."""
         return f"column {self.settings.columns[meaning]!r} of table {self.settings.table!r}"
@@ -59,7 +91,10 @@ def role_table(warehouse: Warehouse, config: Config, role: TableRole) -> RoleTab
     settings = config.tables.get(role)
     if settings is None:
         return None
-    return warehouse.memo(f"role:{role}:{settings.model_dump_json()}", lambda: _checked(warehouse, role, settings))
+    return warehouse.memo(
+        f"role:{role}:{settings.model_dump_json()}",
+        lambda: _checked(warehouse, role, settings),
+    )
 
 
 def mapped_tables(warehouse: Warehouse, config: Config) -> tuple[RoleTable, ...]:
@@ -79,7 +114,8 @@ def _checked(warehouse: Warehouse, role: TableRole, settings: TableSettings) -> 
         raise SourceError(
             f"table {settings.table!r} has no column {name!r}{others}, which gtm.toml maps as "
             f"tables.{role}.columns.{meaning}; columns there: {', '.join(known)}",
-            hint=(f"was it renamed to {close[0]!r}? " if close else "") + "mend gtm.toml, or run 'gtm init' again",
+            hint=(f"was it renamed to {close[0]!r}? " if close else "")
+            + "mend gtm.toml, or run 'gtm init' again",
         )
     found = RoleTable(role, table, settings)
     for meaning in TIME_MEANINGS:

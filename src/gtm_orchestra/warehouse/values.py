@@ -17,7 +17,18 @@ if TYPE_CHECKING:
     from gtm_orchestra.config import AttributeType
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["Column", "as_boolean", "as_key", "as_number", "as_text", "as_time", "as_type", "moment", "plain_type", "require_times"]
+__all__ = [
+    "Column",
+    "as_boolean",
+    "as_key",
+    "as_number",
+    "as_text",
+    "as_time",
+    "as_type",
+    "moment",
+    "plain_type",
+    "require_times",
+]
 
 # ibis ships no precise types for its columns.
 Column: TypeAlias = Any
@@ -34,7 +45,10 @@ _ZONED_TIME = rf"^({_DAY}){_CLOCK} ?(Z|[+-](0[0-9]|1[0-4])(:?[0-5][0-9])?)$"
 _LARGEST = 1.7976931348623157e308
 
 
-@ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="timezone",
+    signature=(("string", "timestamp"), "timestamp('UTC')"),
+)
 def _local_to_instant(zone: str, local: datetime) -> datetime:
     """Return the instant at which clocks of a zone show a time. DuckDB and PostgreSQL share the name."""
     raise NotImplementedError
@@ -105,7 +119,9 @@ def as_time(column: Column, zone: str | None = None) -> Column:
         return _from_zone(column.cast("timestamp"), zone)
     if kind.is_string():
         local = ibis.ifelse(column.re_search(_LOCAL_TIME), column, ibis.null("string")).cast("timestamp")
-        zoned = ibis.ifelse(column.re_search(_ZONED_TIME), column, ibis.null("string")).cast("timestamp('UTC')")
+        zoned = ibis.ifelse(column.re_search(_ZONED_TIME), column, ibis.null("string")).cast(
+            "timestamp('UTC')",
+        )
         return ibis.coalesce(_from_zone(local, zone), zoned.cast("timestamp"))
     return ibis.null("timestamp")
 
@@ -148,7 +164,7 @@ def require_times(warehouse: Warehouse, column: Column, where: str) -> None:
             filled=text.count(),
             zoned=text.re_search(_ZONED_TIME).sum(),
             local=text.re_search(_LOCAL_TIME).sum(),
-        )
+        ),
     )[0]
     filled, zoned, local = (int(found[name] or 0) for name in ("filled", "zoned", "local"))
     if zoned and local:
