@@ -38,6 +38,10 @@ FindingKind = Literal[
     "channel_blocked",
     "consent_page",
     "time_zone",
+    "contradiction",
+    "timeline",
+    "missing_system",
+    "missing_owner",
 ]
 
 
@@ -67,6 +71,9 @@ class ConstraintReading(Model):
     eligibility: dict[str, Any] | None = Field(default=None, description="Condition every profile must add.")
     excluded_attributes: tuple[str, ...] = ()
     excluded_channels: tuple[Channel, ...] = ()
+    excluded_places: dict[Channel, tuple[Place, ...]] = Field(
+        default_factory=dict, description="Where a channel may not decide, such as ads in the browser."
+    )
     note_for: str = Field(default="", description="Role that must act on it, such as legal.")
 
 

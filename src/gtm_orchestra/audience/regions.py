@@ -164,7 +164,8 @@ def find_region(phrase: str) -> tuple[str, tuple[str, ...]] | None:
         code = _CODE_OF_CODE3.get(bare)
     if code is None:
         return None
-    return COUNTRIES[code][1][0], (code,)
+    name = COUNTRIES[code][1][0]
+    return (f"the {name}" if name.split()[0] in {"United", "Netherlands", "Philippines"} else name), (code,)
 
 
 def country_style(value: str) -> CountryStyle | None:

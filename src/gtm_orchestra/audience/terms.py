@@ -59,19 +59,19 @@ _PEOPLE_NOUNS = {
     "visitor",
 }
 _PEOPLE_NOUNS |= {"persona", "prospect", "customer", "organisation", "organization", "workspace", "team"}
+_ANYBODY = _PEOPLE_NOUNS - {"customer", "lead", "prospect"}
 _ARTICLES = {"the", "our", "all", "any", "a", "an", "existing", "current", "currently"}
 _DATA_NOUNS = {"attribute", "field", "data", "column", "information", "info", "property", "value"}
 _SPELLINGS = {
     "trialing": "trial",
     "trialling": "trial",
     "trialist": "trial",
-    "trialer": "trial",
     "companie": "company",
 }
 _CUSTOMER_VALUES = {"customer", "paying", "paid", "paying customer", "active customer", "existing customer"}
 _CUSTOMER_VALUES |= {"current customer", "paid customer", "closed won", "won"}
 _STAFF = {"employee", "staff", "internal", "colleague", "coworker"}
-# What a word about a person covers: the words by which columns that hold it are called, and those that only sound so.
+# What a word about a person covers: words that columns with it are called by, and words that only sound so.
 _CONCEPTS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
     "age": (
         frozenset({"age", "birth", "birthday", "birthdate", "birthyear", "dob", "yob", "born"}),
@@ -105,13 +105,15 @@ class Group:
         label: How the effect names them.
         inside: Condition of these people.
         outside: Condition of everyone else; a missing value is on the side that is safe for this group.
-        detail: Which attribute says so, and what happens to people without a value.
+        detail: Which attribute says so.
+        missing: What happens to people without a value.
     """
 
     label: str
     inside: Condition | None
     outside: Condition | None
     detail: str
+    missing: str = ""
     note_for: str = ""
 
 
@@ -156,6 +158,10 @@ class Terms:
             return tuple(exact)
         return tuple(found) if found or concept else None
 
+    def is_name(self, phrase: str) -> bool:
+        """Return whether a phrase is the name of an attribute, letter for letter but for case and spaces."""
+        return any(tokens_of(name) == tokens_of(phrase) for name in self.config.attributes)
+
     def people(self, phrase: str) -> Group | Unavailable | None:
         """Return the people that a phrase names; None when it names none that the data knows."""
         within = re.fullmatch(r"(.+?) (?:in|from|within|based in|located in) (.+)", phrase)
@@ -164,7 +170,7 @@ class Terms:
             if isinstance(first, Group) and isinstance(second, Group):
                 return _both(first, second)
         for reader in (self._region, self._staff, self._customers, self._by_value, self._by_flag):
-            found = reader(_after_noun(phrase) if reader == self._region else phrase)
+            found = reader(_after_noun(phrase))
             if found is not None:
                 return found
         return None
@@ -194,10 +200,10 @@ class Terms:
         inside: Condition = {name: {"$in": members}}
         outside: Condition = {name: {"$exists": True, "$nin": members}}
         many = f"one of the {len(codes)} countries of {label}" if len(codes) > 1 else label
-        detail = f"{name} is {many}; people without a {name} are left out"
+        missing = f"people without a value for {name} are left out too"
         if inverted:
-            return Group(f"people outside {label}", outside, inside, detail.replace(" is ", " is not ", 1))
-        return Group(f"people in {label}", inside, outside, detail)
+            return Group(f"people outside {label}", outside, inside, f"{name} is not {many}", missing)
+        return Group(f"people in {label}", inside, outside, f"{name} is {many}", missing)
 
     def _country_attribute(self) -> tuple[str, tuple[CountryStyle, ...]] | None:
         if not self._country_sought:
@@ -211,7 +217,7 @@ class Terms:
         return self._country
 
     def _country_rank(self, name: str) -> tuple[int, int, str, tuple[CountryStyle, ...]] | None:
-        """Return how good an attribute is as a person's country: named so first, then by people who have one."""
+        """Return how good an attribute is as a country: named so first, then by people who have one."""
         words = _name_words(name, self.config.attributes[name])
         named = "country" in words
         values = self.vocabulary.values(name)
@@ -259,19 +265,23 @@ class Terms:
         )
         if not found:
             why = (
-                "It means people whose account is a customer, but no usable attribute says which accounts are; "
+                "It means people whose account is a customer, but no usable attribute says which are; "
                 "add one of table 'accounts' to [attributes], such as the account's stage."
             )
             return Unavailable(why, "customer-data-engineer")
         by_person, name, inside = found[0]
         if not by_person:
-            detail = f"by account, as {name} says; people without an account stay in"
-            return Group("existing customers", inside, _opposite(name, inside), detail)
+            missing = f"people for whom {name} is not known stay in"
+            return Group(
+                "existing customers", inside, _opposite(name, inside), f"by account, as {name} says", missing
+            )
         detail = (
-            f"by person only, as {name} says: colleagues of a customer who are none themselves stay in, because no "
-            "attribute of table 'accounts' says which accounts are customers"
+            f"by person only, as {name} says: colleagues of a customer who are none themselves stay in, "
+            "because no attribute of table 'accounts' says which accounts are customers"
         )
-        return Group("existing customers", inside, _opposite(name, inside), detail, "customer-data-engineer")
+        return Group(
+            "existing customers", inside, _opposite(name, inside), detail, "", "customer-data-engineer"
+        )
 
     def _customer_condition(self, name: str) -> Condition | None:
         words = _name_words(name, self.config.attributes[name])
@@ -369,10 +379,7 @@ def _words(phrase: str, *, drop: Iterable[str]) -> list[str]:
 
 
 def _singular(words: Iterable[str]) -> list[str]:
-    found = [
-        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
-        for word in words
-    ]  # noqa: PLR2004 "is", "gas"
+    found = [word[:-1] if re.search(r"..[^s]s$", word) else word for word in words]
     return [_SPELLINGS.get(word, word) for word in found]
 
 
@@ -382,24 +389,23 @@ def _normal(value: str) -> str:
 
 def _bare(phrase: str) -> bool:
     """Return whether a phrase says more than "people"."""
-    return bool(_words(phrase, drop=_PEOPLE_NOUNS | _ARTICLES))
+    return bool(_words(phrase, drop=_ANYBODY | _ARTICLES))
 
 
 def _after_noun(phrase: str) -> str:
-    """Return "Germany" for "people in Germany", and the phrase itself for anything else."""
+    """Return "Germany" for "people in Germany", "free plan" for "users on the free plan".
+
+    "Customers in Germany" stays as it is: it names fewer people than "people in Germany".
+    """
     plain = re.sub(
-        r"^(?:(?:the |all )?(?:people|users|persons|contacts|customers|accounts|residents|leads|visitors) )?"
-        r"(?:who are |that are |living |based |located |residing )?(?:in|from|within|of) ",
+        r"^(?:(?:the |all )?(?:people|users|persons|contacts|accounts|companies|residents|visitors) )?"
+        r"(?:who are |that are |living |based |located |residing )?(?:in|from|within|of|on|with) (?:the |a )?",
         "",
         phrase,
         flags=re.IGNORECASE,
     )
-    return re.sub(
-        r"[ -](?:people|users|persons|contacts|accounts|residents|citizens|leads|visitors|based)$",
-        "",
-        plain,
-        flags=re.I,
-    )
+    after = r"[ -](?:people|users|persons|contacts|accounts|companies|residents|visitors|based)$"
+    return re.sub(after, "", plain, flags=re.IGNORECASE)
 
 
 def _stage_rank(words: set[str]) -> int:
@@ -409,13 +415,8 @@ def _stage_rank(words: set[str]) -> int:
 def _both(first: Group, second: Group) -> Group:
     inside = {"$and": [first.inside, second.inside]} if first.inside and second.inside else None
     outside = {"$or": [first.outside, second.outside]} if first.outside and second.outside else None
-    return Group(
-        f"{first.label} and {second.label}",
-        inside,
-        outside,
-        f"{first.detail}; {second.detail}",
-        first.note_for,
-    )
+    detail = f"{first.detail}; {second.detail}"
+    return Group(f"{first.label} and in {second.label.removeprefix('people in ')}", inside, outside, detail)
 
 
 def _not_true(name: str) -> Condition:

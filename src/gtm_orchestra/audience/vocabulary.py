@@ -54,20 +54,16 @@ class FrameVocabulary:
         from gtm_orchestra.conditions import parse, to_ibis  # noqa: PLC0415 a lookup without counts needs no engine
 
         table = self._frame.table
-        rows = table.filter(to_ibis(parse(condition, self.schema), table)).count()
-        return int(self._warehouse.to_arrow(rows.name("people").as_table())["people"][0].as_py())
+        named = table.count(where=to_ibis(parse(condition, self.schema), table))
+        return int(self._warehouse.rows(table.aggregate(people=named))[0]["people"])
 
     def _ask(self, attribute: str) -> dict[str, int]:
         table = self._frame.table
         if self.schema.get(attribute) != "string":
             return {}
-        column = table[attribute]
+        named = table.select(value=table[attribute]).drop_null()
         counted = (
-            table.filter(column.notnull())
-            .group_by(value=column)
-            .aggregate(people=table.count())
-            .order_by("value")
-            .limit(MOST_VALUES + 1)
+            named.group_by("value").aggregate(people=named.count()).order_by("value").limit(MOST_VALUES + 1)
         )
-        rows = self._warehouse.to_arrow(counted).to_pylist()
+        rows = self._warehouse.rows(counted)
         return {} if len(rows) > MOST_VALUES else {row["value"]: row["people"] for row in rows}
