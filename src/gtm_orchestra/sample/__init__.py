@@ -1,1 +1,1 @@
-"""The sample workspace: a synthetic PLG company with planted truths, written as Parquet, gtm.toml and a manifest."""
+"""The sample workspace: a synthetic PLG company with planted truths, as Parquet, gtm.toml and a manifest."""

@@ -20,7 +20,7 @@ from gtm_orchestra.sample.draws import (
     stream,
     time_column,
 )
-from gtm_orchestra.sample.population import Population
+from gtm_orchestra.sample.population import Population, contact_id
 from gtm_orchestra.sample.words import ACCOUNT_ENDINGS, ACCOUNT_STEMS, INDUSTRIES
 
 __all__ = ["SYNC_STOPPED", "Companies", "account_id", "draw_companies"]
@@ -82,7 +82,7 @@ class Companies:
         )
         return table, int(broken.sum())
 
-    def memberships(self, people: Population, ids: Indices) -> tuple[pa.Table, int]:
+    def memberships(self, people: Population) -> tuple[pa.Table, int]:
         """Return the memberships table, and how many of its rows are broken (without person)."""
         members = np.flatnonzero(people.account >= 0)
         order, broken = _with_broken(self.seed, "broken memberships", len(members))
@@ -90,7 +90,7 @@ class Companies:
         role = choose(stream(self.seed, "membership roles"), len(record), (0.14, 0.2, 0.66))
         table = pa.table(
             {
-                "contact_id": id_column(ids[record], missing=broken),
+                "contact_id": id_column(contact_id(record), missing=broken),
                 "company_id": id_column(account_id(people.account[record])),
                 "role": label_column(("owner", "admin", "member"), role),
                 "joined_at": time_column(people.created[record]),
@@ -120,7 +120,9 @@ def draw_companies(people: Population) -> Companies:
     count = len(customer)
     rng = stream(seed, "companies")
     plan = np.where(customer, 1 + choose(rng, count, (0.45, 0.38, 0.17)), 0)
-    seats = np.where(customer, np.ceil(rng.lognormal(2.6, 0.7, count)), 1 + rng.integers(0, 5, count)).astype(np.int64)
+    seats = np.where(customer, np.ceil(rng.lognormal(2.6, 0.7, count)), 1 + rng.integers(0, 5, count)).astype(
+        np.int64
+    )
     members = np.bincount(people.account[people.account >= 0], minlength=count)
     seats = np.maximum(seats, np.minimum(members, 400))
     ending = choose(rng, count, (1,) * len(ACCOUNT_ENDINGS))

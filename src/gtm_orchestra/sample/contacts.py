@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +14,7 @@ from gtm_orchestra.sample.companies import Companies, account_id
 from gtm_orchestra.sample.draws import (
     HOUR,
     MISSING,
+    Column,
     Flags,
     Indices,
     choose,
@@ -36,6 +36,7 @@ from gtm_orchestra.sample.population import (
     SOURCES,
     STAGES,
     Population,
+    contact_id,
 )
 from gtm_orchestra.sample.words import (
     FIRST_NAMES,
@@ -47,14 +48,11 @@ from gtm_orchestra.sample.words import (
     UNREADABLE_TIMES,
 )
 
-__all__ = ["Contacts", "contact_id"]
+__all__ = ["Contacts"]
 
-_PHONES = tuple(f"+1 202 555 01{n:02d}" for n in range(100)) + tuple(f"+44 1632 960{n:03d}" for n in range(0, 1000, 5))
-
-
-def contact_id(record: Indices) -> Indices:
-    """Return the CRM's number of a record; spread out as a CRM's are."""
-    return 10_100_000_000 + record * 37
+_PHONES = tuple(f"+1 202 555 01{n:02d}" for n in range(100)) + tuple(
+    f"+44 1632 960{n:03d}" for n in range(0, 1000, 5)
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,9 @@ class Contacts:
     def score(self) -> Indices:
         """Lead score 0 to 100; -1: none, -2 and below: unreadable."""
         people, rng = self.population, stream(self.population.seed, "score")
-        active = np.isin(people.kind, [INDEX[name] for name in ("champion", "evaluator", "inviter", "customer")])
+        active = np.isin(
+            people.kind, [INDEX[name] for name in ("champion", "evaluator", "inviter", "customer")]
+        )
         score = np.clip(np.rint(rng.normal(35 + 22 * active, 16)), 0, 100).astype(np.int64)
         everyone = np.ones(people.size, dtype=np.bool_)
         score[mark(rng, everyone, 0.06)] = -1
@@ -94,12 +94,16 @@ class Contacts:
     def note_has_address(self) -> Flags:
         """Notes in which somebody wrote down an e-mail address."""
         people = self.population
-        return mark(stream(people.seed, "notes with address"), (self.note >= 0) & (people.email_of >= 0), 0.09)
+        return mark(
+            stream(people.seed, "notes with address"), (self.note >= 0) & (people.email_of >= 0), 0.09
+        )
 
     @cached_property
     def _name(self) -> Indices:
         return choose(
-            stream(self.population.seed, "names"), self.population.size, (1,) * (len(FIRST_NAMES) * len(LAST_NAMES))
+            stream(self.population.seed, "names"),
+            self.population.size,
+            (1,) * (len(FIRST_NAMES) * len(LAST_NAMES)),
         )
 
     @cached_property
@@ -117,7 +121,7 @@ class Contacts:
     def _domains(self) -> tuple[str, ...]:
         return (*self.companies.domains, *MAIL_DOMAINS, OWN_DOMAIN, "crawl.example")
 
-    def _address(self, owner: Indices, missing: Flags) -> Any:  # noqa: ANN401  pyarrow has no types
+    def _address(self, owner: Indices, missing: Flags) -> Column:
         name, last = self._name[owner], len(LAST_NAMES)
         parts = [
             label_column([one.lower() for one in FIRST_NAMES], name // last, missing).dictionary_decode(),
@@ -155,7 +159,9 @@ class Contacts:
                 "lifecyclestage": _optional(STAGES, people.stage[part]),
                 "createdate": self._created(part),
                 "trial_started_at": time_column(people.trial[part]),
-                "associatedcompanyid": id_column(account_id(people.account[part]), missing=people.account[part] < 0),
+                "associatedcompanyid": id_column(
+                    account_id(people.account[part]), missing=people.account[part] < 0
+                ),
                 "num_associated_deals": pa.array(self.deals[part]),
                 "hubspotscore": self._scores(part),
                 "hs_analytics_source": _optional(SOURCES, people.source[part]),
@@ -170,7 +176,7 @@ class Contacts:
             }
         )
 
-    def _created(self, part: slice) -> Any:  # noqa: ANN401  pyarrow has no types
+    def _created(self, part: slice) -> Column:
         people = self.population
         bad = people.bad_time[part]
         text = pa.array(people.created[part]).cast(pa.timestamp("s")).cast(pa.string())
@@ -178,23 +184,25 @@ class Contacts:
         wrong = choose(stream(people.seed, "bad times", part.start), len(bad), (1,) * len(UNREADABLE_TIMES))
         return pc.if_else(pa.array(bad), label_column(UNREADABLE_TIMES, wrong).dictionary_decode(), text)
 
-    def _scores(self, part: slice) -> Any:  # noqa: ANN401  pyarrow has no types
+    def _scores(self, part: slice) -> Column:
         score = self.score[part]
         text = pa.array(np.maximum(score, 0), mask=score == -1).cast(pa.string())
         wrong = label_column(UNREADABLE_NUMBERS, np.maximum(-2 - score, 0)).dictionary_decode()
         return pc.if_else(pa.array(score < -1), wrong, text)
 
-    def _notes(self, part: slice, address: Any) -> Any:  # noqa: ANN401  pyarrow has no types
+    def _notes(self, part: slice, address: Column) -> Column:
         note = _optional(NOTES, self.note[part]).dictionary_decode()
         longer = pc.binary_join_element_wise(note, address, " cc ")
         return pc.if_else(pa.array(self.note_has_address[part]), longer, note)
 
-    def _titles(self, part: slice) -> Any:  # noqa: ANN401  pyarrow has no types
+    def _titles(self, part: slice) -> Column:
         function = self.population.function[part]
-        spelling = choose(stream(self.population.seed, "titles", part.start), len(function), (5, 3, 2, 2, 1, 2, 1, 1))
+        spelling = choose(
+            stream(self.population.seed, "titles", part.start), len(function), (5, 3, 2, 2, 1, 2, 1, 1)
+        )
         return label_column(TITLES, np.maximum(function, 0) * 8 + spelling, function < 0)
 
-    def _synced(self, part: slice) -> Any:  # noqa: ANN401  pyarrow has no types
+    def _synced(self, part: slice) -> Column:
         people = self.population
         newest = people.now - HOUR
         # The CRM is synced every six hours; a record carries the last sync that touched it.
@@ -205,5 +213,5 @@ class Contacts:
         return time_column(np.where(back < 0, MISSING, newest - back * 6 * HOUR))
 
 
-def _optional(labels: tuple[str, ...], index: Indices) -> Any:  # noqa: ANN401  pyarrow has no types
+def _optional(labels: tuple[str, ...], index: Indices) -> Column:
     return label_column(labels, np.maximum(index, 0), index < 0)

@@ -10,17 +10,20 @@ Times are int64 seconds since 1970 UTC until they are written; `MISSING` stands 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
 __all__ = [
     "DAY",
     "HOUR",
     "MISSING",
+    "Column",
     "Flags",
     "Indices",
     "Numbers",
@@ -37,6 +40,7 @@ __all__ = [
 Flags: TypeAlias = NDArray[np.bool_]
 Indices: TypeAlias = NDArray[np.int64]
 Numbers: TypeAlias = NDArray[np.float64]
+Column: TypeAlias = Any  # pyarrow has no types
 
 HOUR = 3_600
 DAY = 24 * HOUR
@@ -51,11 +55,12 @@ def stream(seed: int, name: str, part: int = 0) -> np.random.Generator:
 def choose(rng: np.random.Generator, size: int, shares: Sequence[float]) -> Indices:
     """Return an index into `shares` per row, each row on its own; the shares need not add up to 1."""
     edges = np.cumsum(np.asarray(shares, dtype=np.float64))
-    return np.searchsorted(edges, rng.random(size) * edges[-1], side="right").astype(np.int64)
+    found: Indices = np.searchsorted(edges, rng.random(size) * edges[-1], side="right").astype(np.int64)
+    return found
 
 
 def mark(rng: np.random.Generator, candidates: Flags, share: float, *, least: int = 0) -> Flags:
-    """Return who of the candidates is in a quota of exactly `share` (rounded) of them, or `least` if that is more."""
+    """Return who is in a quota of exactly `share` (rounded) of the candidates, or `least` if that is more."""
     where = np.flatnonzero(candidates)
     count = min(len(where), max(least, round(share * len(where))))
     chosen = np.zeros(len(candidates), dtype=np.bool_)
@@ -63,8 +68,10 @@ def mark(rng: np.random.Generator, candidates: Flags, share: float, *, least: in
     return chosen
 
 
-def share_out(rng: np.random.Generator, candidates: Flags, shares: Mapping[int, float], *, rest: int) -> Indices:
-    """Return a label per row: exact quotas of the candidates get the labels of `shares`, everyone else `rest`."""
+def share_out(
+    rng: np.random.Generator, candidates: Flags, shares: Mapping[int, float], *, rest: int
+) -> Indices:
+    """Return a label per row: exact quotas of the candidates get those of `shares`, everyone else `rest`."""
     where = rng.permutation(np.flatnonzero(candidates))
     labels = np.full(len(candidates), rest, dtype=np.int64)
     edges = np.rint(np.cumsum(list(shares.values())) * len(where)).astype(np.int64)
@@ -75,12 +82,12 @@ def share_out(rng: np.random.Generator, candidates: Flags, shares: Mapping[int, 
     return labels
 
 
-def label_column(labels: Sequence[str], index: Indices, missing: Flags | None = None) -> Any:  # noqa: ANN401  pyarrow has no types
+def label_column(labels: Sequence[str], index: Indices, missing: Flags | None = None) -> Column:
     """Return a text column of one label per row, dictionary-encoded."""
     return pa.DictionaryArray.from_arrays(pa.array(index.astype(np.int32), mask=missing), pa.array(labels))
 
 
-def id_column(numbers: Indices, prefix: str = "", missing: Flags | None = None) -> Any:  # noqa: ANN401  pyarrow has no types
+def id_column(numbers: Indices, prefix: str = "", missing: Flags | None = None) -> Column:
     """Return a text column of ids: a prefix and a number."""
     import pyarrow.compute as pc  # noqa: PLC0415  registering its kernels takes 40 ms
 
@@ -88,7 +95,7 @@ def id_column(numbers: Indices, prefix: str = "", missing: Flags | None = None) 
     return pc.binary_join_element_wise(prefix, text, "") if prefix else text
 
 
-def time_column(seconds: Indices, missing: Flags | None = None) -> Any:  # noqa: ANN401  pyarrow has no types
+def time_column(seconds: Indices, missing: Flags | None = None) -> Column:
     """Return a column of UTC timestamps; `MISSING` and rows in `missing` are null."""
     absent = seconds == MISSING
     if missing is not None:
@@ -97,6 +104,6 @@ def time_column(seconds: Indices, missing: Flags | None = None) -> Any:  # noqa:
     return pa.array(micros, mask=absent).cast(pa.timestamp("us", tz="UTC"))
 
 
-def flag_column(flags: Flags, missing: Flags | None = None) -> Any:  # noqa: ANN401  pyarrow has no types
+def flag_column(flags: Flags, missing: Flags | None = None) -> Column:
     """Return a column of yes and no."""
     return pa.array(flags, mask=missing)

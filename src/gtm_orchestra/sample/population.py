@@ -17,7 +17,7 @@ import numpy as np
 from gtm_orchestra.sample.archetypes import ARCHETYPES, INDEX
 from gtm_orchestra.sample.draws import DAY, MISSING, Flags, Indices, choose, mark, share_out, stream
 
-__all__ = ["COUNTRIES", "GOALS", "PURPOSES", "ConsentState", "Population", "draw_population"]
+__all__ = ["COUNTRIES", "GOALS", "PURPOSES", "ConsentState", "Population", "contact_id", "draw_population"]
 
 OWN_DOMAIN = "fernhollow.example"
 
@@ -35,7 +35,7 @@ NEEDS = ("none", "vision", "motor", "hearing")
 MODES = ("standard", "high_contrast", "keyboard_only", "captions")
 STAGES = ("subscriber", "lead", "marketingqualifiedlead", "trial", "customer", "churned", "other")
 
-# Purpose → share of valid people without record, with expired, with unproven status; share of yes among the rest.
+# Purpose → share of valid people without record, with expired, with unproven status; yes among the rest.
 PURPOSES: dict[str, tuple[float, float, float, float]] = {
     "personalization": (0.006, 0.005, 0.005, 0.78),
     "email_marketing": (0.060, 0.040, 0.035, 0.62),
@@ -101,6 +101,11 @@ class Population:
     def external(self) -> Flags:
         """The valid people that are neither."""
         return self.valid & ~(self.employee | self.bot)
+
+
+def contact_id(record: Indices) -> Indices:
+    """Return the CRM's number of a record; spread out as a CRM's are."""
+    return 10_100_000_000 + record * 37
 
 
 def draw_population(size: int, seed: int, now: int) -> Population:
@@ -196,8 +201,8 @@ def _stages(size: int, seed: int, kind: Indices, account: Indices, customer: Fla
 
 def _locales(seed: int, country: Indices) -> Indices:
     rng = stream(seed, "locales")
-    # One in eight uses US English wherever they are.
-    locale = np.where(rng.random(len(country)) < 0.125, list(COUNTRIES).index("US"), country)  # noqa: PLR2004  see above
+    abroad = rng.random(len(country)) < 1 / 8  # people who use US English wherever they are
+    locale = np.where(abroad, list(COUNTRIES).index("US"), country)
     locale[mark(rng, np.ones(len(country), dtype=np.bool_), 0.05)] = -1
     return locale
 

@@ -16,34 +16,48 @@ __all__ = [
 ]
 
 FIRST_NAMES = (
-    "Avrel", "Belka", "Corvin", "Dessa", "Elyro", "Fenna", "Garrik", "Hylda", "Ilvane", "Jorrin", "Kessa", "Lorvik",
-    "Mirel", "Nolka", "Orvane", "Pelka", "Quillo", "Rhessa", "Sorvin", "Tilka", "Ulvane", "Vessa", "Wrenko", "Ysolda",
+    "Avrel", "Belka", "Corvin", "Dessa", "Elyro", "Fenna", "Garrik", "Hylda", "Ilvane", "Jorrin",
+    "Kessa", "Lorvik", "Mirel", "Nolka", "Orvane", "Pelka", "Quillo", "Rhessa", "Sorvin", "Tilka",
+    "Ulvane", "Vessa", "Wrenko", "Ysolda",
 )  # fmt: skip
 LAST_NAMES = (
-    "Amberlock", "Brackenfell", "Coldwharf", "Dunmarrow", "Elderquay", "Fallowmere", "Grimshaven", "Hollowick",
-    "Ironmere", "Juniperow", "Kestrelby", "Larkhollow", "Mossgarth", "Nettlewick", "Oakenshore", "Pebblecroft",
-    "Quarrymoor", "Rookhaven", "Saltmarrow", "Thistlegate", "Underbeck", "Vinterholm", "Willowquay", "Yarrowby",
+    "Amberlock", "Brackenfell", "Coldwharf", "Dunmarrow", "Elderquay", "Fallowmere", "Grimshaven",
+    "Hollowick", "Ironmere", "Juniperow", "Kestrelby", "Larkhollow", "Mossgarth", "Nettlewick",
+    "Oakenshore", "Pebblecroft", "Quarrymoor", "Rookhaven", "Saltmarrow", "Thistlegate", "Underbeck",
+    "Vinterholm", "Willowquay", "Yarrowby",
 )  # fmt: skip
 ACCOUNT_STEMS = (
-    "Arvon", "Brelka", "Cindro", "Dravex", "Eltano", "Forvik", "Glimra", "Hestro", "Imbrel", "Jaskor", "Kolvan",
-    "Lumbro", "Morvex", "Nebrik", "Ostrano", "Prelvo", "Quastor", "Relvik", "Sombrel", "Travok",
+    "Arvon", "Brelka", "Cindro", "Dravex", "Eltano", "Forvik", "Glimra", "Hestro", "Imbrel", "Jaskor",
+    "Kolvan", "Lumbro", "Morvex", "Nebrik", "Ostrano", "Prelvo", "Quastor", "Relvik", "Sombrel",
+    "Travok",
 )  # fmt: skip
 ACCOUNT_ENDINGS = ("Freight", "Labs", "Foods", "Energy", "Textiles", "Software", "Clinics", "Retail")
-INDUSTRIES = ("LOGISTICS", "RESEARCH", "FOOD", "ENERGY", "TEXTILES", "COMPUTER_SOFTWARE", "HOSPITALITY", "RETAIL")
+INDUSTRIES = (
+    "LOGISTICS",
+    "RESEARCH",
+    "FOOD",
+    "ENERGY",
+    "TEXTILES",
+    "COMPUTER_SOFTWARE",
+    "HOSPITALITY",
+    "RETAIL",
+)
 MAIL_DOMAINS = ("mail.example", "post.example", "inbox.example")
 
 # Eight spellings per job function, in the order of population.FUNCTIONS.
 TITLES = (
     "Software Engineer", "software engineer", "Sr. Software Eng", "Backend Developer", "DEV", "Data Engineer",
     "Staff Engineer, Platform", "eng lead",
-    "Product Manager", "product manager", "PM", "Head of Product", "Sr PM, Growth", "Product Owner", "prod. ops",
-    "Group Product Manager",
-    "Marketing Manager", "marketing mgr", "Growth Marketer", "VP, Marketing", "vp marketing", "Demand Gen Lead",
-    "Content & SEO", "CMO",
+    "Product Manager", "product manager", "PM", "Head of Product", "Sr PM, Growth", "Product Owner",
+    "prod. ops", "Group Product Manager",
+    "Marketing Manager", "marketing mgr", "Growth Marketer", "VP, Marketing", "vp marketing",
+    "Demand Gen Lead", "Content & SEO", "CMO",
     "Operations Manager", "ops", "RevOps Analyst", "Rev Ops", "Business Operations", "Office manager", "COO",
     "Ops / IT",
-    "Account Executive", "AE", "Sales Manager", "SDR", "Head of Sales", "sales", "Partner Manager", "Sales Engineer",
-    "Financial Analyst", "Controller", "finance", "CFO", "Accountant", "FP&A Lead", "Billing", "Head of Finance",
+    "Account Executive", "AE", "Sales Manager", "SDR", "Head of Sales", "sales",
+    "Partner Manager", "Sales Engineer",
+    "Financial Analyst", "Controller", "finance", "CFO", "Accountant", "FP&A Lead",
+    "Billing", "Head of Finance",
 )  # fmt: skip
 NOTES = (
     "Asked for a demo, wants it before the end of the quarter.",
