@@ -10,7 +10,7 @@ Times are int64 seconds since 1970 UTC until they are written; `MISSING` stands 
 from __future__ import annotations
 
 import zlib
-from typing import Any, TypeAlias, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +20,12 @@ from gtm_orchestra.sample.experiments import Trials, draw_trials
 from gtm_orchestra.sample.manifest import Manifest, PeopleCount, TableCount
 from gtm_orchestra.sample.population import Population, draw_population
 from gtm_orchestra.sample.truths import Written, planted_truths
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gtm_orchestra.sample.draws import Flags
-    from pathlib import Path
     from collections.abc import Iterator
+    from pathlib import Path
+
+    from gtm_orchestra.sample.draws import Flags
 
 __all__ = ["FEWEST_PEOPLE", "MOST_PEOPLE", "SAMPLE_AS_OF", "write_sample"]
 
@@ -175,9 +176,16 @@ def _save(path: Path, tables: Iterator[pa.Table]) -> int:
     try:
         for table in tables:
             if writer is None:
-                # The arrow schema would bring dictionary types back to readers: they are a matter of writing.
+                labels = [one.name for one in table.schema if pa.types.is_dictionary(one.type)]
+                # Ids are all different: a dictionary of them is built for nothing. The arrow schema would
+                # bring dictionary types back to readers, and they are a matter of writing only.
                 writer = pq.ParquetWriter(
-                    partial, table.schema, compression="zstd", compression_level=1, store_schema=False
+                    partial,
+                    table.schema,
+                    compression="zstd",
+                    compression_level=1,
+                    use_dictionary=labels,
+                    store_schema=False,
                 )
             writer.write_table(table, row_group_size=1_000_000)
             rows += table.num_rows

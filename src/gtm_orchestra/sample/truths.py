@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,11 +13,11 @@ from gtm_orchestra.sample.draws import HOUR, Flags, Indices
 from gtm_orchestra.sample.experiments import EXPERIMENTS, STOPPED_DAYS, Trials
 from gtm_orchestra.sample.manifest import TableCount, Truth
 from gtm_orchestra.sample.population import PURPOSES, ConsentState, Population
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gtm_orchestra.sample.contacts import Contacts
     from collections.abc import Iterator
+
+    from gtm_orchestra.sample.contacts import Contacts
 
 __all__ = ["Written", "cramers_v", "planted_truths"]
 
