@@ -1,7 +1,7 @@
-"""CPU seconds to start: `gtm --help` and `import gtm_orchestra`, beside a bare Python and a bare click command.
+"""CPU seconds to start: `gtm --help` and `import gtm_orchestra`, beside bare Python and a bare click command.
 
-Each is a process of its own, the kinds taking turns, so that a busy machine slows all of them alike. Reported is
-the least of all rounds: what the code costs when nothing disturbs it. CPU is user plus system time of the child.
+Each run is a process of its own, the kinds taking turns, so that a busy machine slows all of them alike. The
+least of all rounds is what the code costs when nothing disturbs it. CPU is the child's user plus system time.
 """
 
 from __future__ import annotations
