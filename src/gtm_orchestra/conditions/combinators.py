@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
+from gtm_orchestra.conditions.parsing import check_size
 from gtm_orchestra.conditions.tree import Condition
 from gtm_orchestra.errors import ConditionError
 
@@ -49,13 +50,16 @@ def negate(
     """
     document = _document(condition)
     if missing == "included":
-        return _complement(document)
+        return _pushed(document, negated=True)
     guards = [{name: {"$exists": True}} for name in sorted(_compared(document))]
     return {"$and": [*guards, {"$not": document}]}
 
 
 def _document(condition: Condition | Document) -> dict[str, object]:
-    return condition.to_json() if isinstance(condition, Condition) else dict(condition)
+    if isinstance(condition, Condition):
+        return condition.to_json()
+    check_size(condition)
+    return dict(condition)
 
 
 def _joined(key: str, conditions: tuple[Condition | Document, ...]) -> dict[str, object]:
@@ -83,36 +87,34 @@ def _compared(document: object) -> set[str]:
     return found
 
 
-def _complement(document: Document) -> dict[str, object]:
-    """Push the negation down to the statements, each of which then says what it means for missing values."""
-    parts: list[dict[str, object]] = []
-    for key, value in document.items():
-        if key.startswith("$"):
-            parts.append(_group_complement(key, value))
-        elif not isinstance(value, Mapping):
-            parts.append(_statement_complement(key, {"$eq": value}))
-        else:
-            parts += [_statement_complement(key, {name: operand}) for name, operand in value.items()]
-    return any_of(*parts)
+def _pushed(document: Document, *, negated: bool) -> dict[str, object]:
+    """Push negations down to the statements, each of which then says what it means for missing values."""
+    parts = [_entry(key, value, negated=negated) for key, value in document.items()]
+    return any_of(*parts) if negated else all_of(*parts)
 
 
-def _group_complement(key: str, value: object) -> dict[str, object]:
-    members = [part for part in value if isinstance(part, Mapping)] if isinstance(value, list | tuple) else []
+def _entry(key: str, value: object, *, negated: bool) -> dict[str, object]:
+    if not key.startswith("$"):
+        stated = value if isinstance(value, Mapping) else {"$eq": value}
+        parts = [_statement(key, name, operand, negated=negated) for name, operand in stated.items()]
+        return any_of(*parts) if negated else all_of(*parts)
     if key == "$not" and isinstance(value, Mapping):
-        return dict(value)
-    if key == "$and":
-        return any_of(*(_complement(part) for part in members))
-    if key == "$or":
-        return all_of(*(_complement(part) for part in members))
-    return any_of(*members) if key == "$nor" else {key: value}
+        return _pushed(value, negated=not negated)
+    members = value if isinstance(value, list | tuple) else ()
+    if key not in ("$and", "$or", "$nor") or not all(isinstance(part, Mapping) for part in members):
+        return {key: value}  # no condition: `parse` says where and why
+    inside = negated is not (key == "$nor")
+    pushed = [_pushed(part, negated=inside) for part in members]
+    return any_of(*pushed) if (key == "$and") is inside else all_of(*pushed)
 
 
-def _statement_complement(name: str, stated: dict[str, object]) -> dict[str, object]:
-    if "$exists" in stated:
-        return {name: {"$exists": stated["$exists"] is not True}}
-    ((operator, operand),) = stated.items()
+def _statement(name: str, operator: str, operand: object, *, negated: bool) -> dict[str, object]:
+    if operator == "$exists":
+        return {name: {"$exists": (operand is True) is not negated}}
     if operator == "$not":
-        return {name: operand}
-    opposite = _OPPOSITES.get(operator)
-    known = {opposite: operand} if opposite else {"$not": stated}
-    return {"$or": [{name: {"$exists": False}}, {name: {"$exists": True, **known}}]}
+        return _entry(name, operand, negated=not negated)
+    if not negated:
+        guard = {"$exists": True} if operator in ("$ne", "$nin") else {}
+        return {name: {**guard, operator: operand}}
+    opposite = {"$exists": True, _OPPOSITES.get(operator, operator): operand}
+    return {"$or": [{name: {"$exists": False}}, {name: opposite}]}

@@ -6,6 +6,8 @@ import math
 import operator
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
+from numbers import Real
 from typing import TYPE_CHECKING, Any, cast
 
 from gtm_orchestra.conditions.tree import Compare, Either, Every, Exists, Negation, column_of
@@ -27,13 +29,16 @@ _TESTS: dict[Operator, Callable[[Any, Any], bool]] = {
 }
 
 
+_EXACT = 2**53  # beyond, a number is a 64-bit float to every SDK and in every compiled form
+
+
 def evaluate(condition: Condition, attributes: Mapping[str, object]) -> bool:
     """Return whether a person with these attributes is meant.
 
     An absent name, None, NaN, an infinite number and a value of another type than the attribute's are all
-    missing, and a comparison with a missing value is false. A timestamp is an aware datetime or its
-    "YYYY-MM-DDTHH:MM:SSZ" text; fractions of a second are cut off. Consent is read from the flat name
-    `consent.<purpose>`, the column `consent__<purpose>`, or a `consent` object, in this order.
+    missing, and a comparison with a missing value is false. A timestamp is a datetime (in UTC if it has no
+    zone) or its "YYYY-MM-DDTHH:MM:SSZ" text; fractions of a second are cut off. Consent is read from the flat
+    name `consent.<purpose>`, the column `consent__<purpose>`, or a `consent` object, in this order.
     """
     return _holds(condition.root, attributes)
 
@@ -57,14 +62,22 @@ def known_value(raw: object, kind: AttributeType) -> Value | None:
     if kind == "boolean":
         return raw if isinstance(raw, bool) else None
     if kind == "number":
-        is_number = isinstance(raw, int | float) and not isinstance(raw, bool)
-        return cast("float", raw) if is_number and math.isfinite(cast("float", raw)) else None
+        is_number = isinstance(raw, Real | Decimal) and not isinstance(raw, bool)
+        return _finite(cast("float", raw)) if is_number else None
     if kind == "timestamp" and isinstance(raw, datetime):
-        if raw.tzinfo is None:
-            return None
-        moment = raw.astimezone(UTC).replace(microsecond=0, tzinfo=None)
-        return f"{moment.isoformat()}Z"
+        moment = raw.astimezone(UTC) if raw.tzinfo else raw
+        return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
     return raw if isinstance(raw, str) else None
+
+
+def _finite(raw: float) -> int | float | None:
+    if isinstance(raw, int) and abs(raw) <= _EXACT:
+        return raw
+    try:
+        number = float(raw)
+    except OverflowError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _holds(node: Node, attributes: Mapping[str, object]) -> bool:

@@ -59,7 +59,10 @@ class ColumnValues:
             values = encoded.indices.fill_null(0).to_numpy(zero_copy_only=False)
             return cls(values, missing, tuple(encoded.dictionary.to_pylist()))
         if kind == "bool":
-            return cls(array.fill_null(value=False).to_numpy(zero_copy_only=False), missing)
+            filled = array.fill_null(False)  # noqa: FBT003 — pyarrow takes it by position only
+            return cls(filled.to_numpy(zero_copy_only=False), missing)
+        if kind.startswith("decimal"):
+            array = array.cast("float64")
         return cls(array.to_numpy(zero_copy_only=False), missing)
 
 

@@ -31,7 +31,7 @@ from gtm_orchestra.errors import ConditionError
 if TYPE_CHECKING:
     from gtm_orchestra.config import AttributeType
 
-__all__ = ["MAX_DEPTH", "MAX_LIST", "MAX_NODES", "MAX_TEXT", "Schema", "parse"]
+__all__ = ["MAX_DEPTH", "MAX_LIST", "MAX_NODES", "MAX_TEXT", "Schema", "check_size", "parse"]
 
 Schema: TypeAlias = "Mapping[str, AttributeType]"
 
@@ -52,6 +52,12 @@ _OPERATORS: dict[AttributeType, tuple[str, ...]] = {
     "number": (*_EQUALITY, *_LISTS, *_ORDER),
     "boolean": _EQUALITY,
     "timestamp": (*_EQUALITY, *_ORDER),
+}
+_FORMS: dict[AttributeType, tuple[str, str]] = {
+    "string": ("text", "put the value in quotes"),
+    "number": ("a number", "write the value without quotes"),
+    "boolean": ("true or false", "write the value without quotes"),
+    "timestamp": ("a UTC time", 'write it such as "2026-01-31T00:00:00Z"'),
 }
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 _YEARS = range(1900, 2200)  # what every engine's timestamps can hold, with room for one second more
@@ -79,10 +85,8 @@ def parse(
     {'country': {'$in': ['DE', 'FR']}}
     """
     if not isinstance(raw, Mapping):
-        raise _refused(
-            "", _kind(raw), "an object such as {'country': 'DE'}", "write the condition as an object"
-        )
-    _measure(raw)
+        raise _refused("", _kind(raw), "an object", 'write a condition such as {"country": "DE"}')
+    check_size(raw)
     reader = _Reader(schema, frozenset(schema if nullable is None else nullable))
     return Condition(reader.conjunction(raw, _Scope()))
 
@@ -109,7 +113,7 @@ class _Reader:
         """Read an object: all of its entries hold."""
         if not isinstance(raw, Mapping):
             raise _refused(
-                scope.path, _kind(raw), "an object", "write a condition such as {'country': 'DE'} here"
+                scope.path, _kind(raw), "an object", 'write a condition such as {"country": "DE"} here'
             )
         if not raw:
             raise _refused(
@@ -195,10 +199,10 @@ class _Reader:
         if (negates or scope.negated) and name in self.nullable and name not in scope.guarded:
             raise _refused(
                 scope.path,
-                f"a negation over {name!r}, which some people lack",
+                f"a negation over {name!r}, which some people may lack",
                 "a negation only where the attribute is known to exist",
-                f"write {{{name!r}: {{'$exists': true}}}} beside the negation; for people without it "
-                f"as well, add {{{name!r}: {{'$exists': false}}}} in an $or",
+                f'write {{"{name}": {{"$exists": true}}}} beside the negation; to mean people without it '
+                f'as well, add {{"{name}": {{"$exists": false}}}} in an $or',
             )
 
 
@@ -238,33 +242,22 @@ def _value(raw: object, kind: AttributeType, scope: _Scope) -> Value:
         return _text(raw, scope)
     if kind == "timestamp" and isinstance(raw, str):
         return _timestamp(raw, scope)
-    step = (
-        "use '$exists': false for people without it" if raw is None else "write the value in the type's form"
-    )
-    allowed = {
-        "boolean": "true or false",
-        "number": "a number",
-        "string": "text in quotes",
-        "timestamp": "a UTC time such as '2026-01-31T00:00:00Z'",
-    }[kind]
+    allowed, step = _FORMS[kind]
+    if raw is None:
+        step = 'write {"$exists": false} for people without it'
+    elif isinstance(raw, list | tuple):
+        step = 'write {"$in": [...]} for one of several values'
     raise _refused(scope.path, _seen(raw), f"{allowed}, because the attribute is a {kind}", step)
 
 
 def _number(raw: float, scope: _Scope) -> int | float:
-    if not math.isfinite(raw):
-        raise _refused(
-            scope.path, _seen(raw), "a finite number", "write a number, or '$exists' for missing values"
-        )
-    if isinstance(raw, float) and raw.is_integer() and abs(raw) <= _MAX_WHOLE:
-        return int(raw)
     if isinstance(raw, int) and abs(raw) > _MAX_WHOLE:
-        raise _refused(
-            scope.path,
-            f"a whole number of {len(str(abs(raw)))} digits",
-            f"at most {_MAX_WHOLE:,}, which every SDK holds exactly",
-            "make an identifier text in the catalog",
-        )
-    return raw
+        step = "make an identifier text in the catalog"
+        raise _refused(scope.path, _seen(raw), f"at most {_MAX_WHOLE:,}, which every SDK holds exactly", step)
+    if not math.isfinite(raw):
+        step = "write a number, or $exists for missing values"
+        raise _refused(scope.path, _seen(raw), "a finite number", step)
+    return int(raw) if raw == int(raw) and abs(raw) <= _MAX_WHOLE else raw
 
 
 def _text(raw: str, scope: _Scope) -> str:
@@ -282,7 +275,7 @@ def _text(raw: str, scope: _Scope) -> str:
 def _timestamp(raw: str, scope: _Scope) -> str:
     allowed = "a UTC time of the form YYYY-MM-DDTHH:MM:SSZ"
     if not _TIMESTAMP.fullmatch(raw):
-        raise _refused(scope.path, _seen(raw), allowed, "write it such as '2026-01-31T00:00:00Z'")
+        raise _refused(scope.path, _seen(raw), allowed, 'write it such as "2026-01-31T00:00:00Z"')
     try:
         year = datetime.fromisoformat(raw).year
     except ValueError:
@@ -297,8 +290,12 @@ def _timestamp(raw: str, scope: _Scope) -> str:
     return raw
 
 
-def _measure(raw: Mapping[str, object]) -> None:
-    """Refuse a document that is too deep or too large, before anything recursive reads it."""
+def check_size(raw: Mapping[str, object]) -> None:
+    """Refuse a document that is too deep or too large, before anything recursive reads it.
+
+    Raises:
+        ConditionError: It is, or a key is no text.
+    """
     nodes = 0
     waiting: list[tuple[object, str, int]] = [(raw, "", 1)]
     while waiting:
@@ -342,6 +339,8 @@ def _kind(raw: object) -> str:
 def _seen(raw: object) -> str:
     if raw is None or isinstance(raw, list | tuple | Mapping):
         return _kind(raw)
+    if isinstance(raw, int) and abs(raw) > _MAX_WHOLE:
+        return "a whole number of 16 digits or more"  # Python refuses to print the longest ones
     shown = str(raw).lower() if isinstance(raw, bool) else repr(raw)
     return f"{shown if len(shown) <= 60 else shown[:59] + '…'} ({_kind(raw)})"  # noqa: PLR2004 — a message's width
 
