@@ -18,6 +18,7 @@ from gtm_orchestra.sample.draws import (
     label_column,
     stream,
     time_column,
+    working_time,
 )
 from gtm_orchestra.sample.population import Population, contact_id
 
@@ -143,7 +144,7 @@ def _repeated(people: Population, record: Indices) -> _Happened:
     row, what = cell // len(REPEATED_EVENTS), cell % len(REPEATED_EVENTS)
     begin, end = _active(people, record)
     when = begin[row] + (rng.random(len(row)) * (end - begin)[row]).astype(np.int64)
-    when = _in_working_time(rng, when, begin[row], end[row])
+    when = working_time(rng, when, begin[row], end[row])
     who = record[row]
     on_web = np.isin(what, [EVENTS.index(name) for name in _SEEN_ON_THE_WEB])
     seen = on_web & (people.anonymous[who] > 0) & (rng.random(len(who)) < 0.4)  # noqa: PLR2004  share
@@ -160,15 +161,6 @@ def _active(people: Population, record: Indices) -> tuple[Indices, Indices]:
     end = people.now - _NEWEST - (recent * DAY).astype(np.int64)
     end = np.where(burst > 0, np.minimum(end, anchor + (burst * DAY).astype(np.int64)), end)
     return begin, np.maximum(end, begin + 1)
-
-
-def _in_working_time(rng: np.random.Generator, when: Indices, begin: Indices, end: Indices) -> Indices:
-    """Return times moved to working days and daytime, where that stays between `begin` and `end`."""
-    weekday = (when // DAY + 3) % 7  # 0 is Monday: 1 January 1970 was a Thursday
-    back = np.where((weekday >= 5) & (rng.random(len(when)) < 0.65), 2 * DAY, 0)  # noqa: PLR2004  Saturday; share
-    hour = np.clip(rng.normal(13.5, 3.5, len(when)), 0, 23.99)
-    moved = (when - back) // DAY * DAY + (hour * HOUR).astype(np.int64)
-    return np.where((moved >= begin) & (moved < end), moved, when)
 
 
 def _milestones(people: Population, record: Indices) -> _Happened:

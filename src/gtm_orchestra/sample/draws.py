@@ -35,6 +35,7 @@ __all__ = [
     "share_out",
     "stream",
     "time_column",
+    "working_time",
 ]
 
 Flags: TypeAlias = NDArray[np.bool_]
@@ -80,6 +81,15 @@ def share_out(
         labels[where[start:end]] = label
         start = end
     return labels
+
+
+def working_time(rng: np.random.Generator, when: Indices, begin: Indices, end: Indices) -> Indices:
+    """Return times moved to working days and daytime, where that stays between `begin` and `end`."""
+    weekday = (when // DAY + 3) % 7  # 0 is Monday: 1 January 1970 was a Thursday
+    back = np.where((weekday >= 5) & (rng.random(len(when)) < 0.65), 2 * DAY, 0)  # noqa: PLR2004  Saturday; share
+    hour = np.clip(rng.normal(13.5, 3.5, len(when)), 0, 23.99)
+    moved = (when - back) // DAY * DAY + (hour * HOUR).astype(np.int64)
+    return np.where((moved >= begin) & (moved < end), moved, when)
 
 
 def label_column(labels: Sequence[str], index: Indices, missing: Flags | None = None) -> Column:

@@ -19,7 +19,7 @@ from gtm_orchestra.sample.contacts import Contacts
 from gtm_orchestra.sample.experiments import Trials, draw_trials
 from gtm_orchestra.sample.manifest import Manifest, PeopleCount, TableCount
 from gtm_orchestra.sample.population import Population, draw_population
-from gtm_orchestra.sample.truths import Written, planted_truths
+from gtm_orchestra.sample.truths import Written, filled_attributes, planted_truths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,13 +112,15 @@ def _write(folder: Path, people: Population) -> Manifest:
     settings.write_bytes(resources.files(__package__).joinpath("gtm.toml").read_bytes())
     catalog = load_config(settings).attributes
     unreviewed = sorted(name for name, one in catalog.items() if one.review == "proposed")
+    written = Written(people, contacts, trials, tables, events.late, events.newest)
     manifest = Manifest(
         people=people.size,
         seed=people.seed,
         as_of=datetime.fromtimestamp(people.now, UTC),
         population=_count_people(people, companies, events),
         tables=tables,
-        truths=planted_truths(Written(people, contacts, trials, tables, events.late, events.newest)),
+        truths=planted_truths(written),
+        filled=filled_attributes(written),
         complete_kinds=(
             "broken_rows",
             "channel_blocked",

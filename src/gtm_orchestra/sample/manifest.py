@@ -83,5 +83,6 @@ class Manifest(Model):
     population: PeopleCount
     tables: dict[str, TableCount]
     truths: tuple[Truth, ...]
+    filled: dict[str, int] = Field(description="Valid people with a readable value, per plain attribute.")
     complete_kinds: tuple[FindingKind, ...]
     unreviewed: tuple[str, ...] = Field(description="Catalog entries of gtm.toml that nobody has reviewed.")

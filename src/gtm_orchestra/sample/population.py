@@ -15,7 +15,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from gtm_orchestra.sample.archetypes import ARCHETYPES, INDEX
-from gtm_orchestra.sample.draws import DAY, MISSING, Flags, Indices, choose, mark, share_out, stream
+from gtm_orchestra.sample.draws import (
+    DAY,
+    MISSING,
+    Flags,
+    Indices,
+    choose,
+    mark,
+    share_out,
+    stream,
+    working_time,
+)
 
 __all__ = ["COUNTRIES", "GOALS", "PURPOSES", "ConsentState", "Population", "contact_id", "draw_population"]
 
@@ -180,6 +190,9 @@ def _starts(size: int, seed: int, now: int, kind: Indices) -> tuple[Indices, Ind
     rng = stream(seed, "starts")
     low, high = (np.array([one.started[end] for one in ARCHETYPES])[kind] for end in (0, 1))
     start = now - ((low + rng.random(size) * (high - low)) * DAY).astype(np.int64)
+    # Not in the last days: there, moving a start would move people between kinds.
+    moved = working_time(rng, start, start - 3 * DAY, start + DAY // 2)
+    start = np.where(start < now - 9 * DAY, moved, start)
     lead_in = (rng.random(size) ** 3 * 20 * DAY).astype(np.int64)
     started = np.isin(kind, [INDEX["lead"], INDEX["bot"]], invert=True)
     return np.where(started, start - lead_in, start), np.where(started, start, MISSING)

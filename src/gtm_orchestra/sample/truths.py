@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from gtm_orchestra.sample.companies import SYNC_STOPPED
-from gtm_orchestra.sample.draws import HOUR, Flags, Indices
+from gtm_orchestra.sample.draws import HOUR, MISSING, Flags, Indices
 from gtm_orchestra.sample.experiments import EXPERIMENTS, STOPPED_DAYS, Trials
 from gtm_orchestra.sample.manifest import TableCount, Truth
 from gtm_orchestra.sample.population import PURPOSES, ConsentState, Population
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from gtm_orchestra.sample.contacts import Contacts
 
-__all__ = ["Written", "cramers_v", "planted_truths"]
+__all__ = ["Written", "cramers_v", "filled_attributes", "planted_truths"]
 
 _FLOOR = 0.95
 _CHANNELS = {
@@ -55,6 +55,38 @@ def planted_truths(written: Written) -> tuple[Truth, ...]:
         *_experiments(written.trials),
     ]
     return tuple(sorted(found, key=lambda one: (one.kind, one.subject)))
+
+
+def filled_attributes(written: Written) -> dict[str, int]:
+    """Return how many valid people have a readable value, per attribute of the catalog that is a column."""
+    people, contacts = written.people, written.contacts
+    filled = {
+        "acquisition_source": people.source >= 0,
+        "age_band": people.age >= 0,
+        "bot_suspected": people.valid,
+        "country": people.country >= 0,
+        "created_at": people.valid,
+        "deals": people.valid,
+        "email": people.email_of >= 0,
+        "email_domain": people.email_of >= 0,
+        "health_accommodation": people.need >= 0,
+        "is_customer": people.account >= 0,
+        "job_function": people.function >= 0,
+        "job_title": people.function >= 0,
+        "latest_note": contacts.note >= 0,
+        "lead_score": contacts.score >= 0,
+        "lifecycle_stage": people.stage >= 0,
+        "locale": people.locale >= 0,
+        "objected_to_profiling": people.valid,
+        "onboarding_goal": people.goal >= 0,
+        "phone": people.has_phone,
+        "plan": people.account >= 0,
+        "seats": people.account >= 0,
+        "seats_in_use": people.account >= 0,
+        "trial_started_at": people.trial != MISSING,
+        "ui_mode": people.mode >= 0,
+    }
+    return {name: int((flag & people.valid).sum()) for name, flag in filled.items()}
 
 
 def cramers_v(left: Indices, right: Indices) -> float:
