@@ -7,7 +7,7 @@ path inside the file, what was seen and what is allowed. `gtm init` writes the f
 from __future__ import annotations
 
 import tomllib
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -43,6 +43,7 @@ TableRole = Literal[
     "accounts",
     "membership",
     "opportunities",
+    "subscriptions",
     "exposures",
     "outcomes",
 ]
@@ -80,6 +81,12 @@ class WorkspaceSettings(Model):
     name: str = Field(min_length=1, max_length=200)
     timezone: str = "UTC"
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
+    as_of: datetime | None = Field(default=None, description="The moment an archived extract or a sample ends.")
+
+    @field_validator("as_of")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
 
     @field_validator("timezone")
     @classmethod
@@ -113,10 +120,22 @@ class TableSettings(Model):
     freshness: Duration | None = Field(default=None, description="SLA: the newest row may be this old.")
     owner: str | None = None
     source_system: str | None = None
+    constants: dict[str, str] = Field(
+        default_factory=dict, description="Meaning → one word for every row, where the table has no such column."
+    )
+    formats: dict[str, str] = Field(
+        default_factory=dict,
+        description="Column → how its text is written: %d.%m.%Y and the like, decimal-comma, decimal-point, epoch-ms.",
+    )
+    person_by: str | None = Field(
+        default=None, description="Meaning in the people table that `person` holds instead of the key, such as email."
+    )
 
 
 # Meaning of every column name a role needs; more are optional: people email, created_at, account, loaded_at,
-# anonymous; events anonymous, loaded_at, value; consents expires_at, proof, channel; accounts name.
+# anonymous; events anonymous, loaded_at, value; consents expires_at, withdrawn_at, proof, channel; accounts name;
+# subscriptions account or person, plan, amount, started_at: the latest one's columns are "TABLE.COLUMN" of its
+# account or person. A key that a table lacks may be a constant: the event name of a table of orders.
 REQUIRED_COLUMNS: dict[str, tuple[str, ...]] = {
     "people": ("key",),
     "events": ("person", "time", "name"),
@@ -125,6 +144,7 @@ REQUIRED_COLUMNS: dict[str, tuple[str, ...]] = {
     "accounts": ("key",),
     "membership": ("person", "account"),
     "opportunities": ("key", "account", "amount"),
+    "subscriptions": ("key",),
     "exposures": ("person", "experiment", "variant", "time"),
     "outcomes": ("person", "time", "name"),
 }
@@ -266,7 +286,7 @@ class Config(Model):
             message = "tables.people is missing; without people there is nobody to personalise for"
             raise ValueError(message)
         for role, table in self.tables.items():
-            missing = [m for m in REQUIRED_COLUMNS[role] if m not in table.columns]
+            missing = [m for m in REQUIRED_COLUMNS[role] if m not in {**table.columns, **table.constants}]
             if missing:
                 message = f"tables.{role}.columns lacks {', '.join(missing)}"
                 raise ValueError(message)

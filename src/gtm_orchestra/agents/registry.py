@@ -28,6 +28,7 @@ from gtm_orchestra.errors import ConfigError
 
 if TYPE_CHECKING:
     from gtm_orchestra.config import Config
+    from gtm_orchestra.plans.review import Review
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Handler", "HandlerRegistry", "TaskContext", "handler", "registered_handlers"]
@@ -47,6 +48,7 @@ class TaskContext:
         config: gtm.toml.
         as_of: The moment that "now" means; facts are computed as of it.
         open_warehouse: Returns the run's read-only warehouse; opened on first use.
+        review_plan: Returns the review of the live plan.
         put_file: Keeps bytes as an artifact of the run and returns their SHA-256.
         previous: Returns the last result of the same output_var in an earlier run of this initiative, or None.
         progress: Tells the person who waits one short line.
@@ -61,6 +63,7 @@ class TaskContext:
     as_of: datetime
     open_warehouse: Callable[[], Warehouse]
     put_file: Callable[[str, str, bytes], str]
+    review_plan: Callable[[], Review] | None = None
     previous: Callable[[str], Any | None] = field(default=lambda _name: None)
     progress: Callable[[str], None] = field(default=lambda _line: None)
 

@@ -7,11 +7,14 @@ stand in a draft: the profile is then not deployable.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from gtm_orchestra.audience.contracts import AttributeFact, Finding, Inventory, Objectives
-from gtm_orchestra.config import AttributeType, Config
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gtm_orchestra.config import AttributeType, Config
+    from gtm_orchestra.audience.contracts import AttributeFact, Finding, Inventory, Objectives
+    from collections.abc import Collection, Mapping
 
 __all__ = ["Admission", "admit"]
 

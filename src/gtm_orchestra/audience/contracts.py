@@ -94,6 +94,7 @@ class MetricReading(Model):
     mapped: bool
     baseline: float | None = Field(default=None, description="Today's value over the people in reach, if measured.")
     unit: str = ""
+    counted: str = Field(default="", description="What the baseline counts: of whom, over which time.")
     missing: str = Field(default="", description="For an unmapped one: what gtm.toml must say.")
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from gtm_orchestra.audience.signals import Signal
 
 if TYPE_CHECKING:
+    from gtm_orchestra.audience.signals import Signal
+    from datetime import datetime
+    from collections.abc import Mapping, Sequence
     import pyarrow as pa
 
 __all__ = ["QUANTILES", "Distribution", "amount_of", "count_values", "fetch", "measure"]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 from gtm_orchestra.audience.contracts import Threshold
-from gtm_orchestra.audience.distributions import Distribution
 from gtm_orchestra.audience.signals import Kind, Signal, Stage, stage_of, stage_rank
 from gtm_orchestra.audience.thresholds import (
     Cut,
@@ -20,19 +18,33 @@ from gtm_orchestra.audience.thresholds import (
 )
 from gtm_orchestra.audience.wording import in_days, next_step, tokens_of
 
+if TYPE_CHECKING:
+    from gtm_orchestra.audience.distributions import Distribution
+    from collections.abc import Mapping, Sequence
+
 __all__ = ["Clause", "Milestone", "Reading", "StageValues", "find_stages", "read"]
 
-_GENERAL = frozenset({"session", "sessions", "login", "logged", "active", "activity", "seen", "order", "orders"})
+_GENERAL = frozenset(
+    {"session", "sessions", "login", "logged", "active", "activity", "seen", "order", "orders"}
+)
 _REACH = (0.02, 0.95)
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One statement of a profile: its condition, the thresholds in it, and how a marketer says it."""
+    """One statement of a profile.
+
+    Attributes:
+        condition: In the condition language.
+        says: How a marketer says it.
+        thresholds: The cuts in it.
+        lasts_days: For how long it stays true without anything new; None for ever.
+    """
 
     condition: Mapping[str, Any]
     says: str
     thresholds: tuple[Threshold, ...]
+    lasts_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -64,6 +76,7 @@ class Reading:
     recency: Mapping[Kind, Signal]
     depth: Mapping[Kind, Signal]
     tenure: Signal | None = None
+    trial_start: Signal | None = None
     value: Signal | None = None
     size: Signal | None = None
     intent: Signal | None = None
@@ -74,15 +87,13 @@ class Reading:
     @property
     def kind(self) -> Kind:
         """What people here mostly do: order, use, or respond."""
-        for kind in ("orders", "usage", "response"):
-            if kind in self.depth:
-                return kind
-        return next(iter(self.recency), "response")
+        present = [*self.depth, *(signal.kind for signal in self.recency.values() if signal.kind is not None)]
+        return present[0] if present else "response"
 
     @property
     def noun(self) -> str:
         """What the people are called where no lifecycle stage names them."""
-        if "orders" in self.depth or "orders" in self.recency:
+        if "orders" in self.depth or any(signal.kind == "orders" for signal in self.recency.values()):
             return "shoppers"
         counted = any(signal.event is not None for signal in (*self.depth.values(), *self.recency.values()))
         return "users" if counted or self.milestones else "contacts"
@@ -111,11 +122,15 @@ class Reading:
 
     def quiet(self, kind: Kind, *, never: bool = True) -> Clause | None:
         """Return "has not been there lately", by default or never at all."""
-        return self._beyond(self.recency.get(kind), self._recency_cut(kind, "active"), "last seen", never=never)
+        return self._beyond(
+            self.recency.get(kind), self._recency_cut(kind, "active"), "last seen", never=never
+        )
 
     def dormant(self, kind: Kind) -> Clause | None:
         """Return "has been away for long"."""
-        return self._beyond(self.recency.get(kind), self._recency_cut(kind, "dormant"), "last seen", never=False)
+        return self._beyond(
+            self.recency.get(kind), self._recency_cut(kind, "dormant"), "last seen", never=False
+        )
 
     def fading(self, kind: Kind) -> Clause | None:
         """Return "away longer than usual, not yet for long"."""
@@ -124,15 +139,21 @@ class Reading:
         if quiet is None or back is None:
             return None
         condition = _joined(quiet.condition, back.condition)
-        return Clause(condition, f"{quiet.says}, {back.says}", (*quiet.thresholds, *back.thresholds))
+        return Clause(
+            condition, f"{quiet.says}, {back.says}", (*quiet.thresholds, *back.thresholds), back.lasts_days
+        )
 
     def never(self, kind: Kind) -> Clause | None:
         """Return "has never been seen", where a missing value says so, or a count of zero does."""
         signal = self.recency.get(kind)
         if signal is not None and signal.never_is_null:
             missing = self.people - self.distributions[signal.attribute].filled
-            threshold = _threshold(signal, "$exists", "false", f"{missing:,} of {self.people:,} people have no value")
-            return Clause({signal.attribute: {"$exists": False}}, f"no {_label(signal.attribute)}", (threshold,))
+            threshold = _threshold(
+                signal, "$exists", "false", f"{missing:,} of {self.people:,} people have no value"
+            )
+            return Clause(
+                {signal.attribute: {"$exists": False}}, f"no {_label(signal.attribute)}", (threshold,)
+            )
         return self.none(kind)
 
     def new(self) -> Clause | None:
@@ -144,6 +165,12 @@ class Reading:
         """Return "did not start lately"."""
         cut = self.cuts.get(self.tenure.attribute) if self.tenure else None
         return self._beyond(self.tenure, cut, "started", never=False)
+
+    def begun(self, kind: Kind) -> Clause | None:
+        """Return "has had the time to go quiet": the trial, or else the person, is older than the active time."""
+        return self._beyond(
+            self.trial_start or self.tenure, self._recency_cut(kind, "active"), "started", never=False
+        )
 
     def deep(self, kind: Kind) -> Clause | None:
         """Return "among the most engaged quarter"."""
@@ -193,7 +220,7 @@ class Reading:
         operator, value = ("$gte", self._day(cut)) if signal.type == "timestamp" else ("$lte", cut.value)
         threshold = _threshold(signal, operator, value, cut.evidence)
         says = f"{verb} at most {in_days(cut.value)} ago"
-        return Clause({signal.attribute: {operator: value}}, says, (threshold,))
+        return Clause({signal.attribute: {operator: value}}, says, (threshold,), cut.value)
 
     def _beyond(self, signal: Signal | None, cut: Cut | None, verb: str, *, never: bool) -> Clause | None:
         if signal is None or cut is None:
@@ -213,7 +240,7 @@ class Reading:
             return None
         threshold = _threshold(signal, "$gte", cut.value, cut.evidence)
         says = f"{_label(signal.attribute)} at least {cut.value:,}"
-        return Clause({signal.attribute: {"$gte": cut.value}}, says, (threshold,))
+        return Clause({signal.attribute: {"$gte": cut.value}}, says, (threshold,), signal.window_days)
 
     def _counted(self, signal: Signal | None, operator: str, value: int) -> Clause | None:
         if signal is None:
@@ -221,10 +248,12 @@ class Reading:
         distribution = self.distributions[signal.attribute]
         zero = distribution.filled - distribution.positive
         people = {0: zero, 1: distribution.once}.get(value, distribution.positive - distribution.once)
-        threshold = _threshold(signal, operator, value, f"{people:,} of {distribution.filled:,} people with a value")
+        threshold = _threshold(
+            signal, operator, value, f"{people:,} of {distribution.filled:,} people with a value"
+        )
         condition = {signal.attribute: value if operator == "$eq" else {operator: value}}
         says = f"{_label(signal.attribute)} {'at least ' if operator == '$gte' else ''}{value}"
-        return Clause(condition, says, (threshold,))
+        return Clause(condition, says, (threshold,), signal.window_days if value else None)
 
     def _step(self, milestone: Milestone, *, taken: bool) -> Clause:
         signal = milestone.signal
@@ -240,7 +269,8 @@ class Reading:
             condition = {signal.attribute: taken}
             return Clause(condition, says, (_threshold(signal, "$eq", str(taken).lower(), evidence),))
         condition = {signal.attribute: {"$gte": 1} if taken else 0}
-        return Clause(condition, says, (_threshold(signal, "$gte" if taken else "$eq", int(taken), evidence),))
+        threshold = _threshold(signal, "$gte" if taken else "$eq", int(taken), evidence)
+        return Clause(condition, says, (threshold,), signal.window_days if taken else None)
 
     def _day(self, cut: Cut) -> str:
         return (self.as_of - timedelta(days=cut.value)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -266,7 +296,11 @@ def find_stages(
             if stage is not None:
                 groups.setdefault(stage, {})[value] = people
         named = sum(sum(group.values()) for group in groups.values())
-        bare = {value.lower() for group in groups.values() for value in group} <= {"active", "inactive", "closed"}
+        bare = {value.lower() for group in groups.values() for value in group} <= {
+            "active",
+            "inactive",
+            "closed",
+        }
         if len(groups) < 2 or 2 * named < sum(counts.values()) or bare:  # noqa: PLR2004 - two make a difference
             continue
         for stage, group in groups.items():
@@ -286,17 +320,22 @@ def read(
 
     Of several signals the broadest wins (any event before one event), then the fullest, then by name.
     """
-    usable = [signal for signal in signals if signal.role == "stage" or distributions[signal.attribute].filled]
+    usable = [
+        signal for signal in signals if signal.role == "stage" or distributions[signal.attribute].filled
+    ]
 
     def best(role: str, kind: Kind | None = None) -> Signal | None:
         fitting = [signal for signal in usable if signal.role == role and kind in (None, signal.kind)]
         return min(fitting, key=lambda signal: _preference(signal, distributions), default=None)
 
     kinds: tuple[Kind, ...] = ("orders", "usage", "response")
-    recency = {kind: signal for kind in kinds if (signal := best("recency", kind)) is not None}
+    fallback = best("recency")
+    recency = {kind: signal for kind in kinds if (signal := best("recency", kind) or fallback) is not None}
     depth = {kind: signal for kind in kinds if (signal := best("depth", kind)) is not None}
-    tenure, value, size, intent = (best(role) for role in ("tenure", "value", "size", "intent"))
-    main: Kind = next(iter(depth), next(iter(recency), "response"))
+    tenure, trial_start, value, size, intent = (
+        best(role) for role in ("tenure", "trial_start", "value", "size", "intent")
+    )
+    main: Kind = next(iter(depth), (fallback.kind if fallback else None) or "response")
     cuts: dict[str, Cut | None] = {
         signal.attribute: deep_cut(distributions[signal.attribute])
         for signal in (*depth.values(), intent)
@@ -307,7 +346,10 @@ def read(
             cuts[signal.attribute] = upper_cut(distributions[signal.attribute])
     if tenure is not None:
         cuts[tenure.attribute] = new_cut(distributions[tenure.attribute], main)
-    bands = {kind: recency_cuts(distributions[signal.attribute], kind) for kind, signal in recency.items()}
+    bands = {
+        kind: recency_cuts(distributions[signal.attribute], signal.kind or kind)
+        for kind, signal in recency.items()
+    }
     return Reading(
         as_of=as_of,
         people=people,
@@ -316,6 +358,7 @@ def read(
         recency=recency,
         depth=depth,
         tenure=tenure,
+        trial_start=trial_start,
         value=value,
         size=size,
         intent=intent,
@@ -352,6 +395,8 @@ def _preference(signal: Signal, distributions: Mapping[str, Distribution]) -> tu
     breadth = 0 if signal.event == "*" else 1 if words & _GENERAL else 2 if signal.event else 3
     measured = {"distinct_days": 0, "days_since_last": 0, "count": 1}.get(signal.measure or "", 2)
     filled = distributions[signal.attribute].filled
+    if signal.role == "tenure":
+        return (-filled, signal.attribute)
     return (breadth, measured, signal.of_account, -filled, signal.attribute)
 
 

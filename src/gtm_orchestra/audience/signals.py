@@ -8,17 +8,19 @@ values. An attribute that says none of these things has no signal, and never cha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TYPE_CHECKING
 
-from gtm_orchestra.audience.contracts import AttributeFact
 from gtm_orchestra.audience.wording import tokens_of
 from gtm_orchestra.config import AttributeSettings, AttributeType, parse_duration
 
+if TYPE_CHECKING:
+    from gtm_orchestra.audience.contracts import AttributeFact
+    from collections.abc import Mapping, Sequence
+
 __all__ = ["STAGE_WORDS", "Kind", "Role", "Signal", "Stage", "read_signals", "stage_of"]
 
-Role = Literal["stage", "recency", "depth", "tenure", "value", "size", "milestone", "intent"]
+Role = Literal["stage", "recency", "depth", "tenure", "value", "size", "milestone", "intent", "trial_start"]
 Kind = Literal["orders", "usage", "response"]
 Stage = Literal["prospect", "trial", "free", "customer", "at_risk", "churned"]
 
@@ -43,15 +45,35 @@ STAGE_WORDS: Mapping[Stage, frozenset[str]] = {
 
 _STAGE_NAME = re.compile(r"lifecycle|stage|status|plan|tier|subscription")
 _STAGE_RANK = ("lifecycle", "stage", "subscription", "plan", "tier", "status")
-_NOT_A_STAGE = re.compile(r"order|ticket|delivery|payment|email|consent|newsletter|deal|task|call|import|marital")
-_ORDERS = frozenset({"order", "orders", "ordered", "purchase", "purchases", "purchased", "bookings", "transactions"})
-_RESPONSE = frozenset({"opened", "opens", "open", "clicked", "clicks", "click", "replied", "delivered", "responses"})
+_NOT_A_STAGE = re.compile(
+    r"order|ticket|delivery|payment|email|consent|newsletter|deal|task|call|import|marital"
+)
+_ORDERS = frozenset(
+    {"order", "orders", "ordered", "purchase", "purchases", "purchased", "bookings", "transactions"}
+)
+_RESPONSE = frozenset(
+    {"opened", "opens", "open", "clicked", "clicks", "click", "replied", "delivered", "responses"}
+)
 _USAGE = frozenset(
-    {"session", "sessions", "login", "logins", "logged", "visit", "visits", "visited", "view", "views", "viewed"}
+    {
+        "session",
+        "sessions",
+        "login",
+        "logins",
+        "logged",
+        "visit",
+        "visits",
+        "visited",
+        "view",
+        "views",
+        "viewed",
+    }
     | {"pageview", "pageviews", "page", "screen", "activity", "active", "heartbeat", "seen", "used", "usage"}
     | {"engagement", "events", "score"}
 )
-_INTENT = frozenset({"pricing", "price", "prices", "checkout", "cart", "basket", "demo", "quote", "sales", "upgrade"})
+_INTENT = frozenset(
+    {"pricing", "price", "prices", "checkout", "cart", "basket", "demo", "quote", "sales", "upgrade"}
+)
 _ENTRY = frozenset({"signup", "signed", "registered", "register", "identified", "identify", "unsubscribed"})
 _UNDONE = frozenset({"cancelled", "canceled", "failed", "deleted", "removed", "declined", "bounced", "error"})
 _START = re.compile(
@@ -59,14 +81,19 @@ _START = re.compile(
     r"registrationdate|joinedat|joindate|firstseen(at)?|customersince|membersince|startdate|startedat|"
     r"(account|user|contact|customer)(createdat|createdate|created))$"
 )
-_STARTED_AGO = re.compile(r"^(tenure|accountage|customerage|age)(in)?days$|^dayssince(signup|created|registration|join)")
+_TRIAL_START = re.compile(r"^(free)?trial(start|begin|began|created)")
+_STARTED_AGO = re.compile(
+    r"^(tenure|accountage|customerage|age)(in)?days$|^dayssince(signup|created|registration|join)"
+)
 _LAST = re.compile(r"^(hs|hsemail|email|notes)?last")
 _NOT_ACTIVITY = re.compile(r"modif|updat|name|import|sync|chang|invoice|renew|bounce|sent|contacted|load")
-_VALUE = re.compile(r"spen[dt]|revenue|ltv|lifetimevalue|clv|gmv|mrr|arr$|totalpaid|totalamount|ordervalue|turnover")
+_VALUE = re.compile(
+    r"spen[dt]|revenue|ltv|lifetimevalue|clv|gmv|mrr|arr$|totalpaid|totalamount|ordervalue|turnover"
+)
 _SIZE = re.compile(r"employee|seats|companysize|headcount|teamsize|accountsize|numberofusers|licen[cs]es")
 _NO_MILESTONE = re.compile(
     r"consent|newsletter|opt(ed)?(in|out)|subscri|bounce|internal|employee|staff|bot|test|delete|suppress|"
-    r"marketing|gdpr|valid|primary|archived|spam|unsub|dnc|donotcall|donotcontact|admin|owner|vip"
+    r"customer|client|paying|paid|trial|lead|prospect|churn|active|marketing|gdpr|valid|primary|archived|spam|unsub|dnc|donotcall|donotcontact|admin|owner|vip"
 )
 
 
@@ -99,7 +126,8 @@ class Signal:
     @property
     def never_is_null(self) -> bool:
         """Whether a missing value means that it never happened (not that nobody recorded it)."""
-        return self.measure == "days_since_last" or (self.type == "timestamp" and self.role != "tenure")
+        started = self.role in {"tenure", "trial_start"}
+        return not started and (self.measure == "days_since_last" or self.type == "timestamp")
 
     @property
     def of_account(self) -> bool:
@@ -146,9 +174,11 @@ def _behavioural(fact: AttributeFact, settings: AttributeSettings) -> Signal | N
     kind = _kind(words)
     general = event == "*" or kind is not None
     role: Role
-    if words & (_ENTRY | _UNDONE):
+    if words & _ENTRY and settings.measure == "days_since_last":
+        role = "tenure"
+    elif words & (_ENTRY | _UNDONE):
         return None
-    if words & _INTENT and kind != "orders":
+    elif words & _INTENT and kind != "orders":
         # How long ago somebody looked at prices is no measure of use, nor of how much they want to buy.
         if settings.measure == "days_since_last":
             return None
@@ -157,6 +187,7 @@ def _behavioural(fact: AttributeFact, settings: AttributeSettings) -> Signal | N
         role = "recency" if general else "milestone"
     else:
         role = "depth" if general else "milestone"
+    general = role in {"recency", "depth"}
     return Signal(
         role,
         fact.name,
@@ -196,6 +227,8 @@ def _plain_role(fact: AttributeFact, names: tuple[str, ...]) -> Role | None:
 
 
 def _timestamp_role(fact: AttributeFact, names: tuple[str, ...]) -> Role | None:
+    if any(_TRIAL_START.search(name) for name in names):
+        return "trial_start"
     if any(_START.search(name) for name in names):
         return "tenure"
     if any(_LAST.search(name) and not _NOT_ACTIVITY.search(name) for name in names):
@@ -220,7 +253,9 @@ def _number_role(fact: AttributeFact, names: tuple[str, ...]) -> Role | None:
 
 
 def _done_words() -> frozenset[str]:
-    return frozenset({"activated", "onboarded", "completed", "connected", "installed", "verified", "converted"})
+    return frozenset(
+        {"activated", "onboarded", "completed", "connected", "installed", "verified", "converted"}
+    )
 
 
 def _kind(words: frozenset[str]) -> Kind | None:

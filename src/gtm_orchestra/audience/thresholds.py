@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gtm_orchestra.audience.distributions import Distribution
-from gtm_orchestra.audience.signals import Kind
 from gtm_orchestra.audience.wording import in_days
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gtm_orchestra.audience.signals import Kind
+    from gtm_orchestra.audience.distributions import Distribution
 
 __all__ = ["Cut", "RecencyCuts", "deep_cut", "new_cut", "nice_days", "recency_cuts", "upper_cut"]
 
@@ -61,7 +64,9 @@ def recency_cuts(distribution: Distribution, kind: Kind) -> RecencyCuts | None:
     if dormant <= active:
         dormant = next(nice for nice in (*_NICE, 2 * active) if nice >= 2 * active)
     twice = "" if upper >= 2 * active else f", at the earliest twice {in_days(active)}"
-    dormant_cut = Cut(dormant, f"75th percentile {base}: {in_days(upper)}{twice}, rounded to {in_days(dormant)}")
+    dormant_cut = Cut(
+        dormant, f"75th percentile {base}: {in_days(upper)}{twice}, rounded to {in_days(dormant)}"
+    )
     return RecencyCuts(active_cut, dormant_cut)
 
 

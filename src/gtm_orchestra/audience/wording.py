@@ -55,7 +55,9 @@ _VERBS = {
     "verified": "verify",
 }
 _BASE_VERBS = frozenset(verb for verb in _VERBS.values() if " " not in verb)
-_FILLERS = frozenset({"has", "is", "was", "did", "the", "a", "an", "at", "date", "on", "event", "events", "num", "hs"})
+_FILLERS = frozenset(
+    {"has", "is", "was", "did", "the", "a", "an", "at", "date", "on", "event", "events", "num", "hs"}
+)
 _UNCOUNTED = frozenset({"onboarding", "setup", "billing", "sso", "data", "payment"})
 _ACRONYMS = frozenset({"api", "crm", "csv", "sso", "url", "sdk", "ai"})
 

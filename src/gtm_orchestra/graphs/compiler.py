@@ -7,8 +7,8 @@ is slow; arms whose dependencies cross run level by level.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, TypedDict
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 
@@ -17,6 +17,8 @@ from gtm_orchestra.plans.graph import Crossing, Leaf, Parallel, Series, Shape, d
 from gtm_orchestra.plans.outcome import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     import networkx as nx
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
@@ -38,7 +40,11 @@ class PlanState(TypedDict):
     outcomes: Annotated[dict[str, dict[str, Any]], _merged]
 
 
-Node = Callable[[PlanState], Awaitable[dict[str, Any]]]
+class Node(Protocol):
+    """What LangGraph calls for a task or gate."""
+
+    async def __call__(self, state: PlanState) -> dict[str, Any]:
+        """Return the node's own outcome, as an update of the state."""
 
 
 def compile_plan(
@@ -68,8 +74,9 @@ def _nodes(plan: PlanDefinition, services: RunServices, graph: nx.DiGraph[str]) 
 
         return node
 
-    nodes = {t.task_id: node_of(t.task_id, lambda seen, t=t: run_task(t, services, seen)) for t in plan.tasks}  # type: ignore[misc]  # the default binds the loop's task
-    return nodes | {g.gate_id: node_of(g.gate_id, lambda seen, g=g: run_gate(g, services, seen)) for g in plan.gates}  # type: ignore[misc]  # the same
+    tasks = {task.task_id: node_of(task.task_id, partial(run_task, task, services)) for task in plan.tasks}
+    gates = {gate.gate_id: node_of(gate.gate_id, partial(run_gate, gate, services)) for gate in plan.gates}
+    return tasks | gates
 
 
 def _built(shape: Shape, graph: nx.DiGraph[str], nodes: Mapping[str, Node]) -> StateGraph[PlanState]:
@@ -81,7 +88,11 @@ def _built(shape: Shape, graph: nx.DiGraph[str], nodes: Mapping[str, Node]) -> S
 
 
 def _attach(
-    builder: StateGraph[PlanState], shape: Shape, after: list[str], graph: nx.DiGraph[str], nodes: Mapping[str, Node]
+    builder: StateGraph[PlanState],
+    shape: Shape,
+    after: list[str],
+    graph: nx.DiGraph[str],
+    nodes: Mapping[str, Node],
 ) -> list[str]:
     """Add a shape behind the nodes in `after`; return the nodes that whatever follows must wait for."""
     match shape:
@@ -105,7 +116,11 @@ def _attach(
 
 
 def _arm(
-    builder: StateGraph[PlanState], arm: Shape, after: list[str], graph: nx.DiGraph[str], nodes: Mapping[str, Node]
+    builder: StateGraph[PlanState],
+    arm: Shape,
+    after: list[str],
+    graph: nx.DiGraph[str],
+    nodes: Mapping[str, Node],
 ) -> list[str]:
     if isinstance(arm, Leaf):
         return _attach(builder, arm, after, graph, nodes)

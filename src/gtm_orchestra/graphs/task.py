@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.errors import BlockedError
 from gtm_orchestra.plans.gates import decide_merge
 from gtm_orchestra.plans.outcome import Outcome
 
@@ -48,7 +49,9 @@ async def run_gate(gate: Gate, services: RunServices, before: Mapping[str, Outco
     variables = tuple(o.output_var for o in before.values() if o.usable and o.output_var)
     verdict = decide_merge(gate, before, services.results(variables))
     name = {"go": "ok", "no-go": "rejected", "waiting": "waiting"}[verdict.decision]
-    outcome = Outcome.model_validate({"node": gate.gate_id, "name": name, "note": verdict.why, "verdict": verdict})
+    outcome = Outcome.model_validate(
+        {"node": gate.gate_id, "name": name, "note": verdict.why, "verdict": verdict}
+    )
     if verdict.decision != "waiting":
         services.record(outcome)
     return outcome
@@ -92,10 +95,14 @@ async def _attempts(task: Task, services: RunServices) -> Outcome:
             await services.pause(attempt)
     name = "timed_out" if timed_out else "failed"
     error = error or "; ".join(notes) or f"all {failed} attempts had failed before this process took over"
-    return Outcome(node=task.task_id, name=name, agent=task.agent, attempts=failed, error=error, note="; ".join(notes))
+    return Outcome(
+        node=task.task_id, name=name, agent=task.agent, attempts=failed, error=error, note="; ".join(notes)
+    )
 
 
-async def _once(task: Task, agent: str, attempt: int, services: RunServices) -> tuple[Outcome | None, str, bool]:
+async def _once(
+    task: Task, agent: str, attempt: int, services: RunServices
+) -> tuple[Outcome | None, str, bool]:
     services.attempt_started(task, agent, attempt)
     try:
         async with asyncio.timeout(task.timeout_s):
@@ -104,6 +111,13 @@ async def _once(task: Task, agent: str, attempt: int, services: RunServices) -> 
         error = f"no result after {task.timeout_s} s"
         services.attempt_failed(task, agent, attempt, error)
         return None, error, True
+    except BlockedError as raised:
+        # A "no" is an answer, not a failure: asking again would give the same one.
+        return (
+            Outcome(node=task.task_id, name="rejected", agent=agent, attempts=attempt, error=str(raised)),
+            "",
+            False,
+        )
     except Exception as raised:  # noqa: BLE001 - the one place where any failure becomes a value; cancellation passes
         error = services.describe(raised, task)
         services.attempt_failed(task, agent, attempt, error)

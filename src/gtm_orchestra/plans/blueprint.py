@@ -149,9 +149,13 @@ def parse_blueprint(text: str, *, what: str) -> Blueprint:
         raw = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
         return Blueprint.model_validate(raw)
     except yaml.YAMLError as error:
-        raise PlanFormatError(f"{what} is not valid YAML: {str(error).splitlines()[0]}", hint="mend that line") from error
+        raise PlanFormatError(
+            f"{what} is not valid YAML: {str(error).splitlines()[0]}", hint="mend that line"
+        ) from error
     except ValidationError as error:
-        found = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False))
+        found = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+        )
         raise PlanFormatError(f"{what} is not a blueprint: {found}", hint="see docs/blueprints.md") from error
 
 
@@ -160,7 +164,9 @@ class _UniqueKeyLoader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} stands twice", node.start_mark
+                )
         return super().construct_mapping(node, deep=deep)
 
 
@@ -173,7 +179,8 @@ def fill(blueprint: Blueprint, filling: Filling) -> PlanDefinition:
     pattern = filling.pattern or blueprint.pattern.default
     if pattern not in blueprint.pattern.reasons:
         raise UsageError(
-            f"{blueprint.blueprint} has no pattern {pattern!r}", hint=f"choose {', '.join(blueprint.pattern.reasons)}"
+            f"{blueprint.blueprint} has no pattern {pattern!r}",
+            hint=f"choose {', '.join(blueprint.pattern.reasons)}",
         )
     tasks = [_task(blueprint, task) for stage in blueprint.stages for task in stage.tasks]
     gates = [_gate(stage.gate, filling) for stage in blueprint.stages if stage.gate is not None]
@@ -194,8 +201,10 @@ def fill(blueprint: Blueprint, filling: Filling) -> PlanDefinition:
         complexity=_complexity(len(tasks)),
         strategy=pattern,
         pattern_rationale=blueprint.pattern.reasons[pattern],
-        estimated_duration=f"{minutes:g} min of work along {' → '.join(path)}, plus the time until people answer",
-        estimated_cost="no model calls" if not blueprint.budgets.tokens else f"up to {blueprint.budgets.tokens:,} tokens",
+        estimated_duration=f"{minutes:g} min of work along {' → '.join(path)}, plus people's answers",
+        estimated_cost="no model calls"
+        if not blueprint.budgets.tokens
+        else f"up to {blueprint.budgets.tokens:,} tokens",
         inputs=filling.inputs,
         environments=filling.environments,
         channels=filling.channels,
@@ -267,7 +276,7 @@ def _diamonds(tasks: Iterable[Task], gates: Iterable[Gate]) -> tuple[Block, ...]
 
 
 def blocks_of(tasks: Iterable[Task], gates: Iterable[Gate], merges: Iterable[str]) -> tuple[Block, ...]:
-    """Return, for each merge gate, the tasks of the parallel arms that meet in it; none where nothing is parallel."""
+    """Return, for each merge gate, the tasks of the parallel arms that meet in it."""
     import networkx as nx  # noqa: PLC0415 - graph already imports it; named here for its dominators
 
     tasks, gates = tuple(tasks), tuple(gates)
@@ -275,11 +284,13 @@ def blocks_of(tasks: Iterable[Task], gates: Iterable[Gate], merges: Iterable[str
     ids = {task.task_id for task in tasks}
     start = "\N{NULL}start"
     graph.add_node(start, minutes=0.0)
-    graph.add_edges_from((start, node) for node in list(graph) if node != start and graph.in_degree(node) == 0)
+    graph.add_edges_from(
+        (start, node) for node in list(graph) if node != start and graph.in_degree(node) == 0
+    )
     dominator = nx.immediate_dominators(graph, start)
     blocks = []
     for gate in sorted(merges):
-        between = nx.descendants(graph, dominator[gate]) & nx.ancestors(graph, gate)
+        between = nx.descendants(graph, str(dominator[gate])) & nx.ancestors(graph, gate)
         inside = [task.task_id for task in tasks if task.task_id in between & ids]
         if inside:
             blocks.append(Block(pattern="diamond", tasks=tuple(inside), gate=gate))

@@ -1,4 +1,4 @@
-"""The digest of a plan: what an approval binds, and nothing that changes while a plan is being carried out."""
+"""The digest of a plan: what an approval binds, and nothing that changes while the plan is carried out."""
 
 from __future__ import annotations
 
@@ -34,4 +34,6 @@ DIGESTED_FIELDS: frozenset[str] = frozenset(
 
 def digest_of(definition: PlanDefinition) -> str:
     """Return the SHA-256 (hex) of the canonical JSON of the digested fields."""
-    return hashlib.sha256(canonical_json(definition.model_dump(mode="json", include=set(DIGESTED_FIELDS)))).hexdigest()
+    return hashlib.sha256(
+        canonical_json(definition.model_dump(mode="json", include=set(DIGESTED_FIELDS)))
+    ).hexdigest()

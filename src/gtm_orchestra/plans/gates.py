@@ -37,7 +37,11 @@ def decide_merge(gate: Gate, outcomes: Mapping[str, Outcome], results: Mapping[s
     kept, left_out = _items(gate, results)
     if gate.policy.items and not kept:
         what = gate.policy.items.partition(".")[2]
-        why = f"no-go: none of the {what} can be used ({_reasons(left_out)})" if left_out else f"no-go: no {what}"
+        why = (
+            f"no-go: none of the {what} can be used ({_reasons(left_out)})"
+            if left_out
+            else f"no-go: no {what}"
+        )
         return Verdict(
             decision="no-go",
             why=why,
@@ -50,7 +54,12 @@ def decide_merge(gate: Gate, outcomes: Mapping[str, Outcome], results: Mapping[s
     if left_out:
         why = f"go without {_list(sorted(left_out))}: {_reasons(left_out)}"
     return Verdict(
-        decision="go", why=why, inputs=inputs, without=left_out, findings=findings, contradictions=contradictions
+        decision="go",
+        why=why,
+        inputs=inputs,
+        without=left_out,
+        findings=findings,
+        contradictions=contradictions,
     )
 
 

@@ -93,13 +93,13 @@ def critical_path(graph: nx.DiGraph[str]) -> tuple[tuple[str, ...], float]:
         finish[node] = (finish[latest] if latest is not None else 0.0) + float(graph.nodes[node]["minutes"])
     if not finish:
         return (), 0.0
-    node: str | None = max(sorted(finish), key=lambda n: finish[n])
-    total = finish[node or ""]
+    last = max(sorted(finish), key=lambda n: finish[n])
     path: list[str] = []
-    while node is not None:
-        path.append(node)
-        node = before[node]
-    return tuple(reversed(path)), total
+    step: str | None = last
+    while step is not None:
+        path.append(step)
+        step = before[step]
+    return tuple(reversed(path)), finish[last]
 
 
 def parallel_groups(graph: nx.DiGraph[str], tasks: Iterable[str]) -> tuple[tuple[str, ...], ...]:

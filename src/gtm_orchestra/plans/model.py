@@ -13,7 +13,7 @@ from pydantic import Field, StringConstraints
 
 from gtm_orchestra.model import Model
 
-SCHEMA_VERSION = "gtm.plan/1"
+SCHEMA_VERSION: Literal["gtm.plan/1"] = "gtm.plan/1"
 
 Pattern = Literal["pipeline", "diamond"]
 Function = Literal[
@@ -91,7 +91,9 @@ class Gate(Model):
     policy: GatePolicy = GatePolicy()
     criteria: tuple[Text, ...] = ()
     action: str = Field(default="", description="What an approval allows.")
-    approvers: tuple[Name, ...] = Field(default=(), description="Handles or roles of [people] who may decide.")
+    approvers: tuple[Name, ...] = Field(
+        default=(), description="Handles or roles of [people] who may decide."
+    )
     respond_within: str = "2d"
     on_silence: Text = ""
 
@@ -184,8 +186,12 @@ class PlanDefinition(Model):
     environments: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     data_sources: tuple[DataSource, ...] = ()
-    governance_cadence: dict[str, str] = Field(default_factory=dict, description="Subject → how often it is checked.")
-    attributes: dict[str, str] = Field(default_factory=dict, description="Catalog attribute → SHA-256 of its entry.")
+    governance_cadence: dict[str, str] = Field(
+        default_factory=dict, description="Subject → how often it is checked."
+    )
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="Catalog attribute → SHA-256 of its entry."
+    )
     stages: tuple[Stage, ...] = Field(min_length=1)
     blocks: tuple[Block, ...] = ()
     parallelization: Parallelization
@@ -196,9 +202,13 @@ class PlanDefinition(Model):
     escalation_triggers: tuple[EscalationTrigger, ...] = ()
     success_metrics: tuple[SuccessMetric, ...] = ()
     success_criteria: tuple[Text, ...] = ()
-    deliverables: dict[str, str] = Field(default_factory=dict, description="Deliverable → task that produces it.")
+    deliverables: dict[str, str] = Field(
+        default_factory=dict, description="Deliverable → task that produces it."
+    )
     budgets: Budgets = Budgets()
-    hashes: dict[str, str] = Field(default_factory=dict, description="Agents, blueprint, skills, prompts → SHA-256.")
+    hashes: dict[str, str] = Field(
+        default_factory=dict, description="Agents, blueprint, skills, prompts → SHA-256."
+    )
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -15,6 +15,7 @@ __all__ = ["MAX_BYTES", "canonical_json", "parse_json"]
 
 MAX_BYTES = 1_000_000
 _MAX_DEPTH = 60
+_QUOTE, _BACKSLASH = ord('"'), ord("\\")
 _MAX_INT = 2**53
 
 
@@ -32,16 +33,21 @@ def parse_json(data: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Any:  #
     """
     if len(data) > max_bytes:
         raise PlanFormatError(
-            f"{what} has {len(data):,} bytes; {max_bytes:,} are allowed", hint="a plan holds no data, only references"
+            f"{what} has {len(data):,} bytes; {max_bytes:,} are allowed",
+            hint="a plan holds no data, only references",
         )
     _check_depth(data, what)
     try:
         text = data.decode("utf-8")
         value = json.loads(
-            text, object_pairs_hook=lambda pairs: _unique(pairs, what), parse_constant=lambda name: _refuse(name, what)
+            text,
+            object_pairs_hook=lambda pairs: _unique(pairs, what),
+            parse_constant=lambda name: _refuse(name, what),
         )
     except UnicodeDecodeError as error:
-        raise PlanFormatError(f"{what} is not UTF-8 at byte {error.start:,}", hint="save it as UTF-8") from error
+        raise PlanFormatError(
+            f"{what} is not UTF-8 at byte {error.start:,}", hint="save it as UTF-8"
+        ) from error
     except json.JSONDecodeError as error:
         raise PlanFormatError(
             f"{what} is not JSON at line {error.lineno:,}, column {error.colno:,}: {error.msg}",
@@ -66,11 +72,11 @@ def _check_depth(data: bytes, what: str) -> None:
         if in_string:
             if escaped:
                 escaped = False
-            elif byte == 0x5C:
+            elif byte == _BACKSLASH:
                 escaped = True
-            elif byte == 0x22:
+            elif byte == _QUOTE:
                 in_string = False
-        elif byte == 0x22:
+        elif byte == _QUOTE:
             in_string = True
         elif byte in b"{[":
             depth += 1
@@ -85,7 +91,9 @@ def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
     seen: dict[str, Any] = {}
     for key, value in pairs:
         if key in seen:
-            raise PlanFormatError(f"{what} has the key {key[:80]!r} twice in one object", hint="keep one of them")
+            raise PlanFormatError(
+                f"{what} has the key {key[:80]!r} twice in one object", hint="keep one of them"
+            )
         seen[key] = value
     return seen
 
@@ -105,6 +113,8 @@ def _check_scalars(value: object, what: str) -> None:
             pending.extend(item)
         elif isinstance(item, str):
             if any("\ud800" <= char <= "\udfff" for char in item):
-                raise PlanFormatError(f"{what} contains half of a surrogate pair", hint="write the character itself")
+                raise PlanFormatError(
+                    f"{what} contains half of a surrogate pair", hint="write the character itself"
+                )
         elif isinstance(item, int) and not isinstance(item, bool) and abs(item) > _MAX_INT:
             raise PlanFormatError(f"{what} contains an integer beyond 2^53", hint="write it as a string")

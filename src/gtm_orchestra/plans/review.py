@@ -102,7 +102,7 @@ def _names(plan: PlanDefinition, known: Known) -> Iterator[ReviewFinding]:
             if substitutes:
                 yield _warning(
                     f"{path}.agent",
-                    f"agent {task.agent!r} is missing; its substitute {substitutes[0]!r} will do {task.task_id}",
+                    f"agent {task.agent!r} is missing; {substitutes[0]!r} stands in for {task.task_id}",
                     f"add agents/{task.agent}.md",
                 )
             else:
@@ -118,10 +118,14 @@ def _names(plan: PlanDefinition, known: Known) -> Iterator[ReviewFinding]:
         ):
             for name in names:
                 if name not in there:
-                    yield _warning(f"{path}.{what}", f"{name!r} does not exist", f"add it, or remove it from {what}")
+                    yield _warning(
+                        f"{path}.{what}", f"{name!r} does not exist", f"add it, or remove it from {what}"
+                    )
         if task.kind not in known.kinds:
             yield _blocker(
-                f"{path}.kind", f"no handler does {task.kind!r}", f"register one with @handler({task.kind!r}, agent=…)"
+                f"{path}.kind",
+                f"no handler does {task.kind!r}",
+                f"register one with @handler({task.kind!r}, agent=…)",
             )
 
 
@@ -134,12 +138,16 @@ def _dependencies(plan: PlanDefinition) -> Iterator[ReviewFinding]:
         for before in task.dependencies:
             if before not in ids:
                 yield _blocker(
-                    f"{paths[task.task_id]}.dependencies", f"{before!r} is no task or gate of this plan", "correct the id"
+                    f"{paths[task.task_id]}.dependencies",
+                    f"{before!r} is no task or gate of this plan",
+                    "correct the id",
                 )
     for number, gate in enumerate(plan.gates):
         for before in gate.after:
             if before not in ids:
-                yield _blocker(f"gates[{number}].after", f"{before!r} is no task or gate of this plan", "correct the id")
+                yield _blocker(
+                    f"gates[{number}].after", f"{before!r} is no task or gate of this plan", "correct the id"
+                )
 
 
 def _blocks(plan: PlanDefinition, graph: nx.DiGraph[str]) -> Iterator[ReviewFinding]:
@@ -151,11 +159,13 @@ def _blocks(plan: PlanDefinition, graph: nx.DiGraph[str]) -> Iterator[ReviewFind
         if block.pattern == "diamond" and (block.gate, frozenset(block.tasks)) not in seen:
             yield _blocker(
                 f"blocks[{number}]",
-                f"declared diamond of {', '.join(block.tasks)} into {block.gate} is not what the dependencies say",
+                f"the dependencies form no diamond of {', '.join(block.tasks)} into {block.gate}",
                 "correct the block, or the dependencies",
             )
         if block.pattern == "pipeline" and has_parallel:
-            yield _blocker(f"blocks[{number}]", "declared a pipeline, but tasks run side by side", "correct the block")
+            yield _blocker(
+                f"blocks[{number}]", "declared a pipeline, but tasks run side by side", "correct the block"
+            )
     if any(isinstance(part, Crossing) for part in _walk(shape)):
         yield _warning(
             "stages",
@@ -171,9 +181,13 @@ def _unjoined(shape: Shape, gates: set[str]) -> Iterator[ReviewFinding]:
             continue
         for first, second in zip(part.parts, part.parts[1:], strict=False):
             if isinstance(first, Parallel) and getattr(second, "node", None) not in gates:
-                yield _blocker("gates", "a parallel block does not end in a gate", "add a merge gate after its arms")
+                yield _blocker(
+                    "gates", "a parallel block does not end in a gate", "add a merge gate after its arms"
+                )
     if isinstance(shape, Parallel) or (isinstance(shape, Series) and isinstance(shape.parts[-1], Parallel)):
-        yield _blocker("gates", "the plan ends in a parallel block without a gate", "add a merge gate after its arms")
+        yield _blocker(
+            "gates", "the plan ends in a parallel block without a gate", "add a merge gate after its arms"
+        )
 
 
 def _walk(shape: Shape) -> Iterator[Shape]:
@@ -247,7 +261,9 @@ def _measures(plan: PlanDefinition) -> Iterator[ReviewFinding]:
     for number, metric in enumerate(plan.success_metrics):
         if not metric.query or not metric.known_when:
             yield _blocker(
-                f"success_metrics[{number}]", f"{metric.name!r} does not say how and when it is known", "add both"
+                f"success_metrics[{number}]",
+                f"{metric.name!r} does not say how and when it is known",
+                "add both",
             )
     for name, task_id in plan.deliverables.items():
         if task_id not in ids:

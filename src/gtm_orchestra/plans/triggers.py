@@ -28,7 +28,9 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_GRAMMAR = re.compile(r'([a-z_]+)\("([A-Za-z0-9_.-]{1,64})"\)\s*(<=|>=|<|>)\s*(-?[0-9]{1,12}(?:\.[0-9]{1,9})?)')
+_GRAMMAR = re.compile(
+    r'([a-z_]+)\("([A-Za-z0-9_.-]{1,64})"\)\s*(<=|>=|<|>)\s*(-?[0-9]{1,12}(?:\.[0-9]{1,9})?)'
+)
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,6 @@ def parse_trigger(text: str) -> Trigger:
     if match is None or match[1] not in get_args(Function):
         raise PlanFormatError(
             f"{text[:80]!r} is not a trigger",
-            hint=f'write one of {", ".join(get_args(Function))}, a name, a comparison and a number: blocked("consent") >= 2',
+            hint=f'use {", ".join(get_args(Function))}, as in blocked("consent") >= 2',
         )
     return Trigger(match[1], match[2], match[3], float(match[4]))

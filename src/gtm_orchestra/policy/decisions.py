@@ -1,15 +1,15 @@
-"""Who may decide a question. A typed table: a rule that cannot be evaluated refuses, it is never passed over."""
+"""Who may decide a question. A rule that cannot be evaluated refuses; it is never passed over."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import PolicyError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import date
 
     from gtm_orchestra.config import Config
 
@@ -43,7 +43,8 @@ def resolve_actor(config: Config, *, claimed: str | None, os_user: str) -> Actor
     if claimed is not None:
         if claimed not in config.people:
             raise UsageError(
-                f"--as {claimed[:40]!r} is nobody in gtm.toml [people]", hint=f"known are {_names(config.people)}"
+                f"--as {claimed[:40]!r} is nobody in gtm.toml [people]",
+                hint=f"known are {_names(config.people)}",
             )
         return Actor(claimed, "claimed")
     for handle, person in config.people.items():
@@ -53,7 +54,7 @@ def resolve_actor(config: Config, *, claimed: str | None, os_user: str) -> Actor
 
 
 def resolve_approvers(config: Config, names: Iterable[str], *, on: date) -> tuple[str, ...]:
-    """Return the handles that may decide: each named person, or everyone with the role; deputies of those away.
+    """Return the handles that may decide: named people, everyone with a named role, deputies of those away.
 
     Raises:
         UsageError: A name is neither a person nor a role that somebody has.
@@ -86,11 +87,13 @@ def may_decide(
     approvers = tuple(approvers)
     if not actor.known:
         raise PolicyError(
-            f"{actor.handle.removeprefix('os:')!r} is nobody in gtm.toml [people], and unknown people decide nothing",
+            f"{actor.handle.removeprefix('os:')!r} is nobody in [people]; unknown people decide nothing",
             hint="say who you are with --as HANDLE, or add your os_user to [people]",
         )
     if actor.handle not in approvers:
-        raise PolicyError(f"{actor.handle!r} is not asked here", hint=f"it is for {_names(approvers)} to decide")
+        raise PolicyError(
+            f"{actor.handle!r} is not asked here", hint=f"it is for {_names(approvers)} to decide"
+        )
     if environment == "production" and actor.handle == author and not approved_by_others:
         raise PolicyError(
             f"{actor.handle!r} made this plan and cannot alone approve it for production",

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from gtm_orchestra.audience.contracts import Activation, ChannelReach, TableFact
 from gtm_orchestra.config import CHANNELS, Channel
-from gtm_orchestra.reports.material import Material
 from gtm_orchestra.reports.wording import (
     CHANNEL_LABELS,
     age,
@@ -20,6 +18,10 @@ from gtm_orchestra.reports.wording import (
     sign_off_people,
     words,
 )
+
+if TYPE_CHECKING:
+    from gtm_orchestra.audience.contracts import Activation, ChannelReach, TableFact
+    from gtm_orchestra.reports.material import Material
 
 __all__ = [
     "UNSIGNED",
@@ -39,7 +41,10 @@ __all__ = [
 Status = Literal["GO", "BLOCKED", "LEFT OUT"]
 
 # The same words whether it is signed or not: the sign-off binds these bytes, so they cannot tell of it.
-UNSIGNED = "Draft until signed; the sign-off is recorded beside this file in sign-off.json and by `gtm approvals list`."
+UNSIGNED = (
+    "Draft until signed; the sign-off is recorded beside this file in sign-off.json "
+    "and by `gtm approvals list`."
+)
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def _left_out(material: Material, channel: Channel) -> ChannelAnswer:
         reachable="not counted",
         profiles=(),
         system="",
-        why=f"Left out because the constraints say {asked}." if asked else "It was not looked at.",
+        why=f"The constraints say {asked}." if asked else "It was not looked at.",
         mend="Drop the constraint and run again." if asked else f"Add [channels.{channel}] to gtm.toml.",
         decides=signers(material),
     )
@@ -109,7 +114,7 @@ def _looked_at(material: Material, reach: ChannelReach) -> ChannelAnswer:
     status: Status = "LEFT OUT" if asked else "GO" if reach.go and usable else "BLOCKED"
     why, mend, role = "", "", ""
     if asked:
-        why, mend = f"Left out because the constraints say {asked}.", "Drop the constraint and run again."
+        why, mend = f"The constraints say {asked}.", "Drop the constraint and run again."
     elif not reach.go:
         why, mend, role = reach.why, reach.mend, reach.decides
     elif not usable:
@@ -151,8 +156,7 @@ def headline(material: Material) -> str:
 
 
 def _because(answer: ChannelAnswer) -> str:
-    reason = answer.why.removeprefix("Left out because ")
-    return sentence_inside(reason)
+    return sentence_inside(answer.why)
 
 
 def verdict(material: Material) -> str:
@@ -194,7 +198,7 @@ def not_understood(material: Material) -> tuple[str, ...]:
     if goals.timeline is not None and not goals.timeline.understood:
         lines.append(f"{goals.timeline.text!r}: {goals.timeline.effect}")
     lines += [f"metric {m.asked!r}: {m.missing}" for m in goals.metrics if not m.mapped]
-    return tuple(lines)
+    return tuple(line.rstrip(".") for line in lines)
 
 
 def at_a_glance(material: Material) -> tuple[Glance, ...]:
@@ -207,11 +211,13 @@ def at_a_glance(material: Material) -> tuple[Glance, ...]:
         Glance("How big are the profiles?", _sizes_line(material), "profiles"),
         Glance(
             "What was not understood?",
-            f"{len(unclear)} of the request: {'; '.join(unclear)}" if unclear else "Nothing was left aside.",
+            f"{len(unclear)} part{'s' if len(unclear) > 1 else ''} of the request. {'; '.join(unclear)}."
+            if unclear
+            else "Nothing was left aside.",
             "request",
         ),
         Glance("How sure are we about effects?", effects_line(material), "measurability"),
-        Glance("Is it signed?", f"{UNSIGNED} Signed by: {signers(material)}.", "next"),
+        Glance("Is it signed?", f"{UNSIGNED} It is to be signed by {signers(material)}.", "next"),
     )
 
 
@@ -220,7 +226,7 @@ def _barred_line(material: Material) -> str:
     if not barred:
         return "Every attribute of the catalog may be used."
     serious = [b for b in barred if b.sensitivity in {"special", "proxy"}] or list(barred[:2])
-    shown = "; ".join(f"{b.name} – {sentence_inside(b.why)}" for b in serious[:3])
+    shown = "; ".join(f"{b.name}: {sentence_inside(b.why)}" for b in serious[:3])
     rest = len(barred) - len(serious[:3])
     return f"{shown}." + (f" And {rest} more for other reasons." if rest else "")
 
@@ -246,10 +252,10 @@ def effects_line(material: Material) -> str:
         f" With today's people the smallest lift that can be seen is {percent(min(lifts))}." if lifts else ""
     )
     return (
-        f"Nothing is claimed yet. {len(seen)} of {len(measures)} profile and metric pairs would show a relative "
-        f"lift of 10 % (power 0.8, {percent(material.measurability.holdout)} holdout), the quickest "
-        f"({names.get(quickest.profile_id, quickest.profile_id)}, {quickest.metric}) after {quickest.days:,} days."
-        f"{smallest}"
+        f"Nothing is claimed yet. {len(seen)} of {len(measures)} profile and metric pairs would show a "
+        f"relative lift of 10 % (power 0.8, {percent(material.measurability.holdout)} holdout), the quickest "
+        f"({names.get(quickest.profile_id, quickest.profile_id)}, {quickest.metric}) after "
+        f"{quickest.days:,} days.{smallest}"
     )
 
 
@@ -260,15 +266,16 @@ def next_steps(material: Material) -> tuple[str, ...]:
     steps = []
     if open_points:
         steps.append(
-            f"Decide the {len(open_points)} open point{'s' if len(open_points) > 1 else ''} below: {'; '.join(who)}."
+            f"Decide the {len(open_points)} open point{'s' if len(open_points) > 1 else ''} below: "
+            f"{'; '.join(who)}."
         )
     steps.append(
         f"Sign or send back: {signers(material)}. `gtm approvals list` shows the question, "
         "`gtm approvals approve ID` signs, `gtm approvals request-changes ID` sends it back with a reason."
     )
     steps.append(
-        "After the sign-off the files in this folder do not change; hand activation-checklist.md to the owners "
-        "of the channels. Nothing is live before that."
+        "After the sign-off the files in this folder do not change; hand activation-checklist.md to the "
+        "owners of the channels. Nothing is live before that."
     )
     steps.append(
         "When data, constraints or consent change, run `gtm define-profiles` again; it logs what changed."

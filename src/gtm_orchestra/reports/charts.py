@@ -1,4 +1,4 @@
-"""The report's charts as inline SVG, drawn from Vega-Lite by vl-convert; the same figures give the same bytes.
+"""The report's charts as inline SVG, drawn from Vega-Lite by vl-convert; same figures, same bytes.
 
 Every chart is 400 units wide, so that its text can be read on a telephone and is not huge on a desk.
 No state is told by colour alone: bars carry their figure as text, limits are a line of their own shape.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.audience.contracts import PurposeConsent
 from gtm_orchestra.config import CHANNELS
-from gtm_orchestra.reports.material import Material
 from gtm_orchestra.reports.wording import CHANNEL_LABELS, age, clean, people, percent, share_of
+
+if TYPE_CHECKING:
+    from gtm_orchestra.audience.contracts import PurposeConsent
+    from gtm_orchestra.reports.material import Material
 
 __all__ = ["Chart", "charts", "inline_svg"]
 
@@ -167,10 +169,11 @@ def _coverage(material: Material) -> Chart | None:
     says = (
         f"{len(missed)} of {len(facts)} attributes miss their coverage SLA"
         + (f": {', '.join(sorted(clean(f.name) for f in missed))}." if missed else ".")
+        + " The dark line is the SLA."
         + (f" The {_AT_MOST} closest to their SLA are drawn." if len(facts) > _AT_MOST else "")
     )
     axis = {"format": ".0%", "tickCount": 5, "values": [0, 0.25, 0.5, 0.75, 1]}
-    spec = _limits(rows, "share", "share of people with a value; line: SLA", axis, 1.3)
+    spec = _limits(rows, "share", "share of people with a value", axis, 1.3)
     return Chart("coverage", "Coverage against its SLA", says, inline_svg(spec, "coverage"))
 
 
@@ -204,8 +207,9 @@ def _freshness(material: Material) -> Chart | None:
     says = f"{len(stale)} of {len(tables)} sources with a freshness SLA are stale" + (
         f": {', '.join(stale)}." if stale else "."
     )
-    axis = {"values": [0, 1, 2, 3], "labelExpr": "datum.value == 3 ? '3 × or more' : datum.value + ' ×'"}
-    spec = _limits(rows, "ratio", "age of the newest row as multiples of its SLA", axis, 5.6)
+    says += " Bars are the age of the newest row; the dark line is the age that is allowed."
+    axis = {"values": [0, 1, 2, 3], "labelExpr": "datum.value == 3 ? '3+ \u00d7' : datum.value + ' \u00d7'"}
+    spec = _limits(rows, "ratio", "multiples of its SLA", axis, 5.6)
     return Chart("freshness", "Freshness against its SLA", says, inline_svg(spec, "freshness"))
 
 
@@ -284,7 +288,7 @@ def _sizes(material: Material) -> Chart | None:
     x = {
         "field": "people",
         "type": "quantitative",
-        "title": "bar: people before consent; marks: per channel after it",
+        "title": "people",
         "scale": {"domain": [0, round(largest * 1.3)], "nice": False},
         "axis": {"tickCount": 4, "format": "~s"},
     }
@@ -318,13 +322,16 @@ def _sizes(material: Material) -> Chart | None:
     }
     sized: Spec = {"data": {"values": sizes}, "layer": [bars, figures]}
     spec: Spec = {"height": {"step": 28}, "layer": [sized, marks] if rows else [sized]}
-    says = ", ".join(f"{clean(p.name)} {people(p.size, floor)}" for p in profiles) + " people before consent."
+    says = (
+        ", ".join(f"{clean(p.name)} {people(p.size, floor)}" for p in profiles)
+        + " people before consent (bars); the marks count people per channel after consent."
+    )
     return Chart("sizes", "Sizes and volumes of the profiles", says, inline_svg(spec, "sizes"))
 
 
 def _overlap(material: Material) -> Chart | None:
     profiles = material.profiles.profiles
-    if len(profiles) < 2 or not material.profiles.overlaps:  # noqa: PLR2004 - a pair has two
+    if len(profiles) <= 1 or not material.profiles.overlaps:
         return None
     floor = material.minimum
     shared = {frozenset((o.left, o.right)): o.people for o in material.profiles.overlaps}
@@ -337,7 +344,7 @@ def _overlap(material: Material) -> Chart | None:
             )
             small = 0 < count < floor
             share = (floor if small else count) / max(left.size, floor)
-            text = "<" if small else "–" if count == 0 else f"{share:.0%}"
+            text = "<" if small else "\u2013" if count == 0 else f"{share:.0%}"
             rows.append(
                 {"name": names[row], "other": str(column + 1), "share": round(share, 3), "text": text}
             )
@@ -347,8 +354,8 @@ def _overlap(material: Material) -> Chart | None:
             "field": "other",
             "type": "nominal",
             "sort": None,
-            "title": "share of the row's people who also fit the column's profile",
-            "axis": {"orient": "bottom", "labelAngle": 0, "titleLimit": WIDTH, "titleAnchor": "end"},
+            "title": "fit this profile too",
+            "axis": {"orient": "bottom", "labelAngle": 0, "titleLimit": WIDTH},
         },
     }
     spec: Spec = {
@@ -363,7 +370,7 @@ def _overlap(material: Material) -> Chart | None:
                         "field": "share",
                         "type": "quantitative",
                         "legend": None,
-                        "scale": {"domain": [0, 1], "range": ["#f3f6f9", "#7fb0d3"]},
+                        "scale": {"domain": [0, 1], "range": ["#f3f6f9", "#7fb0d3"], "interpolate": "rgb"},
                     }
                 },
             },
@@ -377,10 +384,14 @@ def _overlap_words(material: Material) -> str:
     names = {p.profile_id: clean(p.name) for p in material.profiles.profiles}
     pairs = sorted(material.profiles.overlaps, key=lambda o: (-o.people, o.left, o.right))[:3]
     told = [
-        f"{names.get(o.left, o.left)} and {names.get(o.right, o.right)} share {people(o.people, material.minimum)}"
+        f"{names.get(o.left, o.left)} and {names.get(o.right, o.right)} share "
+        f"{people(o.people, material.minimum)}"
         for o in pairs
         if o.people
     ]
     if not told:
         return "No two profiles share people."
-    return "; ".join(told) + f". '<' stands for fewer than {material.minimum:,} people, '–' for none."
+    return (
+        "; ".join(told) + f". A cell is the share of its row's people who also fit its column's profile; "
+        f"'<' stands for fewer than {material.minimum:,} people, '\u2013' for none."
+    )

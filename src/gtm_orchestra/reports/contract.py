@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.audience.contracts import AttributeFact, Profile
-from gtm_orchestra.reports.material import Material
+from open_data_contract_standard.model import (
+    Description,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+    ServiceLevelAgreementProperty,
+    Team,
+    TeamMember,
+)
+
 from gtm_orchestra.reports.wording import clean, people
 
 if TYPE_CHECKING:
-    from open_data_contract_standard.model import (
-        OpenDataContractStandard,
-        SchemaObject,
-        SchemaProperty,
-        ServiceLevelAgreementProperty,
-    )
+    from gtm_orchestra.audience.contracts import AttributeFact, Profile
+    from gtm_orchestra.reports.material import Material
 
 __all__ = ["contract", "contract_yaml"]
 
@@ -35,14 +39,7 @@ def contract_yaml(material: Material) -> bytes:
 
 
 def contract(material: Material) -> OpenDataContractStandard:
-    """Return the contract: one object of person attributes, and one object per profile that selects from it."""
-    from open_data_contract_standard.model import (  # noqa: PLC0415 - 0.1 s that only this file needs
-        Description,
-        OpenDataContractStandard,
-        Team,
-        TeamMember,
-    )
-
+    """Return the contract: person attributes as one object, and each profile as one that draws on it."""
     facts = [fact for fact in material.inventory.attributes if fact.available]
     members = [
         TeamMember(username=handle, name=settings.name, role=", ".join(settings.roles))
@@ -58,7 +55,7 @@ def contract(material: Material) -> OpenDataContractStandard:
             "status": "draft",
             "domain": clean(material.config.workspace.name),
             "description": Description(
-                purpose=f"Profiles for the initiative {clean(material.initiative)!r} and the attributes they need.",
+                purpose=f"Profiles for {clean(material.initiative)!r} and the attributes they need.",
                 usage="Read by whoever builds or checks rules on these profiles.",
                 limitations="Attributes marked usable: false may not stand in a rule. A draft until signed.",
             ),
@@ -84,8 +81,6 @@ def _custom(pairs: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _attributes(material: Material, facts: list[AttributeFact]) -> SchemaObject:
-    from open_data_contract_standard.model import SchemaObject  # noqa: PLC0415 - see contract()
-
     barred = {b.name: b.why for b in material.barred}
     return SchemaObject.model_validate(
         {
@@ -100,8 +95,6 @@ def _attributes(material: Material, facts: list[AttributeFact]) -> SchemaObject:
 
 
 def _property(fact: AttributeFact, why_not: str) -> SchemaProperty:
-    from open_data_contract_standard.model import SchemaProperty  # noqa: PLC0415 - see contract()
-
     allowed_missing = round((1 - fact.coverage_sla) * 100, 2)
     return SchemaProperty.model_validate(
         {
@@ -140,8 +133,6 @@ def _property(fact: AttributeFact, why_not: str) -> SchemaProperty:
 
 
 def _profile(material: Material, profile: Profile) -> SchemaObject:
-    from open_data_contract_standard.model import SchemaObject  # noqa: PLC0415 - see contract()
-
     types = material.schema
     volume = {channel: people(n, material.minimum) for channel, n in sorted(profile.volume.items())}
     return SchemaObject.model_validate(
@@ -179,8 +170,6 @@ def _profile(material: Material, profile: Profile) -> SchemaObject:
 
 
 def _slas(fact: AttributeFact) -> list[ServiceLevelAgreementProperty]:
-    from open_data_contract_standard.model import ServiceLevelAgreementProperty  # noqa: PLC0415 - see contract()
-
     element = f"person_attributes.{clean(fact.name)}"
     found = []
     if fact.freshness_sla_hours is not None:

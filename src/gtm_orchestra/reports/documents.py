@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from gtm_orchestra.audience.contracts import Activation, Profile, TreeNode
 from gtm_orchestra.reports.answer import UNSIGNED, channel_answers, signers
-from gtm_orchestra.reports.material import Material
 from gtm_orchestra.reports.tables import code, markdown_table, prose
 from gtm_orchestra.reports.wording import (
     CHANNEL_LABELS,
@@ -21,6 +19,12 @@ from gtm_orchestra.reports.wording import (
     share_of,
     words,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gtm_orchestra.audience.contracts import Activation, Profile, TreeNode
+    from gtm_orchestra.reports.material import Material
 
 __all__ = ["activation_markdown", "data_use_markdown", "eligibility_markdown", "governance_markdown"]
 
@@ -52,9 +56,11 @@ def eligibility_markdown(material: Material) -> bytes:
     """Return who is in each profile and who is left out, in English and as conditions."""
     lines = _opening("Eligibility and suppression", material)
     lines += [
-        "A profile is a segment of people, not one person's record. A comparison with a missing value is false: "
-        "somebody without a value is never in by accident. Consent and suppression are asked on every channel "
-        "as well, and a missing answer means the fallback.",
+        (
+            "A profile is a segment of people, not one person's record. A comparison with a missing value is "
+            "false: somebody without a value is never in by accident. Consent and suppression are asked on every "
+            "channel as well, and a missing answer means the fallback."
+        ),
         "",
         "## People left out of every profile",
         "",
@@ -91,8 +97,10 @@ def _eligibility(material: Material, profile: Profile) -> list[str]:
         "",
         f"{prose(profile.description)}",
         "",
-        f"{size} people ({share_of(profile.size, total, material.minimum)} of all), lifecycle stage "
-        f"{prose(profile.lifecycle_stage)}. Identifier: {code(profile.profile_id)}.",
+        (
+            f"{size} people ({share_of(profile.size, total, material.minimum)} of all), lifecycle stage "
+            f"{prose(profile.lifecycle_stage)}. Identifier: {code(profile.profile_id)}."
+        ),
         "",
     ]
     if not profile.deployable:
@@ -145,8 +153,10 @@ def _score(profile: Profile) -> list[str]:
         "### Score",
         "",
         markdown_table(("Attribute", "Weight", "Scaled between"), rows),
-        f"The score halves every {profile.half_life} without new evidence; membership ends after "
-        f"{profile.decay_window} without it.",
+        (
+            f"The score halves every {profile.half_life} without new evidence; membership ends after "
+            f"{profile.decay_window} without it."
+        ),
         "",
     ]
 
@@ -171,7 +181,7 @@ def activation_markdown(material: Material) -> bytes:
         lines += [f"## {answer.label}: {answer.status}", ""]
         if answer.status == "GO":
             lines += [
-                f"{answer.reachable} people can be reached through {prose(answer.system or 'no system yet')}.",
+                f"{answer.reachable} people can be reached, by {prose(answer.system or 'no system yet')}.",
                 "",
             ]
         else:
@@ -189,8 +199,10 @@ def _activation(material: Material, names: Mapping[str, str], activation: Activa
     state = "GO" if activation.go else "BLOCKED"
     fields = ", ".join(code(f) for f in activation.payload) or "none"
     lines = [
-        f"### {prose(names.get(activation.profile_id, activation.profile_id))}: {state}, "
-        f"{people(activation.people, material.minimum)} people",
+        (
+            f"### {prose(names.get(activation.profile_id, activation.profile_id))}: {state}, "
+            f"{people(activation.people, material.minimum)} people"
+        ),
         "",
         f"- [ ] System: {prose(activation.system or 'not decided')}",
         f"- [ ] Needs: {prose(activation.need)}",

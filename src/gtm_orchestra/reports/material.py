@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.audience.contracts import (
-    ActivationMap,
-    AttributeFact,
-    ConsentReport,
-    Finding,
-    GovernancePlan,
-    Inventory,
-    Measurability,
-    Objectives,
-    Profiles,
-)
 from gtm_orchestra.conditions import parse, to_english
-from gtm_orchestra.config import AttributeType, Config
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from gtm_orchestra.audience.contracts import (
+        ActivationMap,
+        AttributeFact,
+        ConsentReport,
+        Finding,
+        GovernancePlan,
+        Inventory,
+        Measurability,
+        Objectives,
+        Profiles,
+    )
+    from gtm_orchestra.config import AttributeType, Config
 
 __all__ = ["Barred", "Material"]
 
@@ -90,7 +93,7 @@ class Material:
 
     @property
     def barred(self) -> tuple[Barred, ...]:
-        """Attributes that may not be used: special categories, then proxies, then personal data, then others."""
+        """Attributes that may not be used: special categories, proxies, personal data, then others."""
         excluded = dict(self.profiles.excluded)
         for reading in self.objectives.constraints:
             for name in reading.excluded_attributes:

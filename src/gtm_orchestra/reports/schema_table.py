@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING
 
-from gtm_orchestra.audience.contracts import AttributeFact
 from gtm_orchestra.reports.answer import UNSIGNED
-from gtm_orchestra.reports.material import Material
 from gtm_orchestra.reports.tables import Cell, code, csv_bytes, markdown_table, prose
 from gtm_orchestra.reports.wording import age, clean, moment, number, people, percent, person, share_of, words
+
+if TYPE_CHECKING:
+    from gtm_orchestra.audience.contracts import AttributeFact
+    from gtm_orchestra.reports.material import Material
 
 __all__ = ["SchemaRow", "inventory_csv", "schema_csv", "schema_markdown", "schema_rows"]
 
@@ -27,6 +31,8 @@ class SchemaRow:
     coverage: str
     coverage_sla: str
     freshness: str
+    newest_day: str
+    stale: bool
     freshness_sla: str
     sensitivity: str
     privacy: str
@@ -86,6 +92,8 @@ def _row(material: Material, fact: AttributeFact, used_by: list[str], barred: di
         else "not in the data",
         coverage_sla=percent(fact.coverage_sla),
         freshness=freshness,
+        newest_day=f"{fact.newest.astimezone(UTC):%Y-%m-%d}" if fact.newest else "not known",
+        stale=fact.stale,
         freshness_sla=age(fact.freshness_sla_hours) if fact.freshness_sla_hours is not None else "",
         sensitivity=fact.sensitivity,
         privacy="; ".join(note for note in notes if note),
@@ -98,7 +106,8 @@ def _row(material: Material, fact: AttributeFact, used_by: list[str], barred: di
 
 
 def _cells(row: SchemaRow) -> tuple[str, ...]:
-    values = {name: getattr(row, name) for name in SchemaRow.__dataclass_fields__}
+    only_html = {"newest_day", "stale"}
+    values = {name: getattr(row, name) for name in SchemaRow.__dataclass_fields__ if name not in only_html}
     values["usable"] = "yes" if row.usable else "no"
     return tuple(values.values())
 

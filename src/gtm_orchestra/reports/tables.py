@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import io
-from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from gtm_orchestra.reports.wording import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["Cell", "code", "csv_bytes", "csv_cell", "markdown_table", "prose"]
 
@@ -18,12 +21,12 @@ _FORMULA = ("=", "+", "-", "@")
 
 
 def csv_cell(value: Cell) -> str | int | float:
-    """Return a cell that no spreadsheet runs: text that looks like a formula gets an apostrophe before it.
+    r"""Return a cell that no spreadsheet runs: text that looks like a formula gets an apostrophe before it.
 
     Numbers stay numbers; None becomes empty.
 
     >>> csv_cell('=HYPERLINK("x")'), csv_cell(-0.5), csv_cell(True)
-    ('\\'=HYPERLINK("x")', -0.5, 'yes')
+    ('\'=HYPERLINK("x")', -0.5, 'yes')
     """
     if value is None:
         return ""

@@ -8,10 +8,13 @@ escaped where it is placed.
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from gtm_orchestra.config import Channel, Config
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gtm_orchestra.config import Channel, Config
 
 __all__ = [
     "CHANNEL_LABELS",
@@ -40,6 +43,8 @@ CHANNEL_LABELS: dict[Channel, str] = {
 
 _CONTROL = {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
 _DAY_H = 24.0
+_LEAST, _MOST = 0.001, 99.9
+_THOUSAND = 1000
 
 
 def clean(text: str) -> str:
@@ -67,20 +72,20 @@ def percent(share: float) -> str:
     >>> percent(0.7112), percent(0.99999), percent(0.00001), percent(1.0)
     ('71.1 %', '99.9 %', 'under 0.1 %', '100 %')
     """
-    if 0 < share < 0.001:
+    if 0 < share < _LEAST:
         return "under 0.1 %"
     shown = round(share * 100, 1)
-    if shown >= 100 and share < 1:
-        shown = 99.9
+    if share < 1:
+        shown = min(shown, _MOST)
     return f"{shown:g} %"
 
 
 def share_of(count: int, total: int, minimum: int) -> str:
     """Return a count as a share of a total, without giving away a group under the minimum."""
     if total <= 0:
-        return "–"
+        return "\u2013"
     if 0 < count < minimum:
-        return f"under {percent(minimum / total)}" if minimum < total else "–"
+        return f"under {percent(minimum / total)}" if minimum < total else "\u2013"
     return percent(count / total)
 
 
@@ -88,7 +93,7 @@ def number(value: float) -> str:
     """Return a number as a person writes it: thousands separated, at most three significant decimals."""
     if float(value).is_integer():
         return f"{int(value):,}"
-    return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return f"{value:,.3g}" if abs(value) < _THOUSAND else f"{value:,.0f}"
 
 
 def age(hours: float) -> str:
@@ -99,7 +104,7 @@ def age(hours: float) -> str:
     """
     if hours < 1:
         return f"{round(hours * 60)} min"
-    if hours < 2 * _DAY_H:
+    if hours < 3 * _DAY_H:
         return f"{round(hours)} h"
     return f"{round(hours / _DAY_H):,} days"
 
@@ -118,7 +123,7 @@ def words(parts: Iterable[str]) -> str:
 def sentence_inside(text: str) -> str:
     """Return a sentence such that it can go on inside another: no full stop, no capital unless a name's."""
     body = text.strip().rstrip(".")
-    keeps_capital = len(body) < 2 or not body[1].islower()  # noqa: PLR2004 - an acronym has two capitals
+    keeps_capital = not body[1:2].islower()
     return body if keeps_capital else body[0].lower() + body[1:]
 
 

@@ -38,10 +38,14 @@ class ArtifactStore:
         path = self.path(sha256)
         with storage_errors(f"artifact {sha256[:12]}"):
             if not path.exists():
-                raise IntegrityError(f"artifact {sha256[:12]} is missing", hint="resume the run: its task is done again")
+                raise IntegrityError(
+                    f"artifact {sha256[:12]} is missing", hint="resume the run: its task is done again"
+                )
             data = path.read_bytes()
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise IntegrityError(f"artifact {sha256[:12]} was changed on disk", hint="remove it and resume the run")
+            raise IntegrityError(
+                f"artifact {sha256[:12]} was changed on disk", hint="remove it and resume the run"
+            )
         return data
 
     def has(self, sha256: str) -> bool:
@@ -54,7 +58,7 @@ class ArtifactStore:
         return self._folder / sha256[:2] / sha256
 
     def publish(self, folder: Path, files: Mapping[str, str]) -> None:
-        """Copy files (name → SHA-256) to a folder that people open; a file that is already so is left alone."""
+        """Copy files (name → SHA-256) to a folder that people open; unchanged ones are left alone."""
         for name, sha256 in sorted(files.items()):
             data, target = self.get(sha256), folder / name
             with storage_errors(str(target.name)):

@@ -49,7 +49,7 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
                 os.fsync(handle)
             finally:
                 os.close(handle)
-            os.replace(temporary, path)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)

@@ -87,7 +87,7 @@ class Question:
     question_id: str
     run_id: str
     node: str
-    kind: Literal["approval"]
+    kind: Literal["approval", "escalation"]
     status: Literal["open", "approved", "changes-requested", "rejected", "superseded", "expired"]
     asked_at: datetime
     due_at: datetime
@@ -111,12 +111,16 @@ class Journal:
         try:
             with transaction(self._engine, durable=True) as connection:
                 connection.execute(runs.insert(), values)
-                body = {name: values[name] for name in ("plan_id", "revision", "digest", "as_of", "started_by")}
+                body = {
+                    name: values[name] for name in ("plan_id", "revision", "digest", "as_of", "started_by")
+                }
                 self._append(connection, run.run_id, [Entry("run.started", "", body)])
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"run {run.run_id!r} exists already", hint="see 'gtm runs list'") from error
 
-    def append(self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None) -> None:
+    def append(
+        self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None
+    ) -> None:
         """Append what happened, and with it, in one transaction, ask or close a question."""
         with transaction(self._engine, durable=durable) as connection:
             if question is not None:
@@ -191,7 +195,8 @@ class Journal:
             heads[record.seq] = record.hash
             if record.seq != number or record.hash != previous:
                 raise IntegrityError(
-                    f"the journal of {run_id} was changed at event {number}", hint="restore .gtm/state.db from a backup"
+                    f"the journal of {run_id} was changed at event {number}",
+                    hint="restore .gtm/state.db from a backup",
                 )
         if row.seq != len(heads) or row.head != previous:
             raise IntegrityError(
@@ -216,7 +221,15 @@ class Journal:
             body = canonical_json(dict(entry.body)).decode()
             head = _digest(head, run_id, seq, at, entry.kind, entry.node, body)
             written.append(
-                {"run_id": run_id, "seq": seq, "at": at, "kind": entry.kind, "node": entry.node, "body": body, "hash": head}
+                {
+                    "run_id": run_id,
+                    "seq": seq,
+                    "at": at,
+                    "kind": entry.kind,
+                    "node": entry.node,
+                    "body": body,
+                    "hash": head,
+                }
             )
         connection.execute(_INSERT, written)
         connection.execute(_SET_HEAD, {"run": run_id, "new_seq": seq, "new_head": head})

@@ -36,10 +36,14 @@ def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
         try:
             lock.acquire()
         except Timeout as error:
-            raise BusyError(f"{name} is in use by {_who(holder)}", hint="wait until it has finished") from error
+            raise BusyError(
+                f"{name} is in use by {_who(holder)}", hint="wait until it has finished"
+            ) from error
     try:
         with storage_errors(f"the lock {name!r}"):
-            holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+            holder.write_text(
+                json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8"
+            )
         yield
     finally:
         lock.release()

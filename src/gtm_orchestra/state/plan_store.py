@@ -1,7 +1,7 @@
 """The plan log: every revision of a plan, who made it and why; append-only and hash-chained.
 
 `.claude/plans/plan-<ts>.log.jsonl` is the truth; `plan-<ts>.json` beside it is a view for people, rewritten
-from the log and the journal. Anchors in the log hold the journal's head, so that neither can be cut unnoticed.
+from the log and the journal. Anchors in the log hold the journal's head, so that neither is cut unnoticed.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ class PlanStore:
     def ids(self) -> tuple[str, ...]:
         """Return the ids of all plans, oldest first."""
         with storage_errors("the plans folder"):
-            return tuple(sorted(path.name.removesuffix(".log.jsonl") for path in self._folder.glob("plan-*.log.jsonl")))
+            return tuple(
+                sorted(path.name.removesuffix(".log.jsonl") for path in self._folder.glob("plan-*.log.jsonl"))
+            )
 
     def create(self, definition: PlanDefinition, *, change: Callable[[int], Change]) -> Revision:
         """Write the first revision of a plan.
@@ -91,7 +93,9 @@ class PlanStore:
         """
         return self._append_revision(definition, change, expected=0)
 
-    def revise(self, definition: PlanDefinition, *, expected: int, change: Callable[[int], Change]) -> Revision:
+    def revise(
+        self, definition: PlanDefinition, *, expected: int, change: Callable[[int], Change]
+    ) -> Revision:
         """Write a further revision, if the plan is still at the revision that the caller has read.
 
         Raises:
@@ -162,13 +166,17 @@ class PlanStore:
             data = handle.read(MAX_BYTES + 1)
         value = parse_json(data, what=path.name)
         if not isinstance(value, dict):
-            raise PlanFormatError(f"{path.name} holds no JSON object", hint="restore it with 'gtm plan verify --restore'")
+            raise PlanFormatError(
+                f"{path.name} holds no JSON object", hint="restore it with 'gtm plan verify --restore'"
+            )
         return value
 
     def _log(self, plan_id: str) -> Path:
         return self._folder / f"{plan_id}.log.jsonl"
 
-    def _append_revision(self, definition: PlanDefinition, change: Callable[[int], Change], expected: int) -> Revision:
+    def _append_revision(
+        self, definition: PlanDefinition, change: Callable[[int], Change], expected: int
+    ) -> Revision:
         plan_id = definition.plan_id
         with held(self._locks, plan_id, wait_s=_LOCK_WAIT_S):
             entries = self._entries(plan_id, must_exist=False)
@@ -184,7 +192,9 @@ class PlanStore:
             self._write(plan_id, entries, "revision", made.change.at, body)
             return made
 
-    def _write(self, plan_id: str, entries: list[dict[str, Any]], kind: str, at: datetime, body: dict[str, Any]) -> None:
+    def _write(
+        self, plan_id: str, entries: list[dict[str, Any]], kind: str, at: datetime, body: dict[str, Any]
+    ) -> None:
         self._cut_torn_tail(plan_id)
         entry: dict[str, Any] = {
             "seq": len(entries) + 1,
@@ -209,7 +219,11 @@ class PlanStore:
         previous = _GENESIS
         for number, line in enumerate(lines[:-1], start=1):
             entry = parse_json(line, what=f"{path.name} line {number}", max_bytes=2 * MAX_BYTES)
-            if not isinstance(entry, dict) or entry.get("prev") != previous or entry.get("hash") != _hash(entry):
+            if (
+                not isinstance(entry, dict)
+                or entry.get("prev") != previous
+                or entry.get("hash") != _hash(entry)
+            ):
                 raise IntegrityError(
                     f"{path.name} was changed at entry {number} of {len(lines) - 1}",
                     hint="restore the file from version control; 'gtm plan verify' tells when it is whole",
@@ -240,7 +254,8 @@ def _revision(body: dict[str, Any], plan_id: str) -> Revision:
         return Revision(definition, Change.model_validate(body["change"]), str(body["digest"]))
     except (ValidationError, KeyError) as error:
         raise IntegrityError(
-            f"{plan_id}.log.jsonl holds a revision that this version cannot read", hint="use the version that wrote it"
+            f"{plan_id}.log.jsonl holds a revision that this version cannot read",
+            hint="use the version that wrote it",
         ) from error
 
 

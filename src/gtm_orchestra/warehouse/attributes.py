@@ -76,11 +76,19 @@ def person_columns(
 ) -> dict[str, Column]:
     """Return the plain attributes of the people table, read as their types."""
     zone = people.settings.time_zone
-    return {
-        name: as_type(base[a.column], a.type, zone)
-        for name, a in available.items()
-        if a.table == "people" and a.column is not None
-    }
+    found: dict[str, Column] = {}
+    for name, a in available.items():
+        if a.table == "people" and a.column is not None:
+            found |= _read(base[a.column], name, a, zone)
+    return found
+
+
+def _read(column: Column, name: str, attribute: AttributeSettings, zone: str | None) -> dict[str, Column]:
+    """Return the attribute, and `unread:<name>` where its column could hold what its type cannot."""
+    value = as_type(column, attribute.type, zone)
+    if attribute.type == "string" or not column.type().is_string():
+        return {name: value}
+    return {name: value, f"unread:{name}": column.nullif("").notnull() & value.isnull()}
 
 
 def account_columns(
@@ -101,10 +109,12 @@ def account_columns(
     if accounts is None or not wanted:
         return wide
     zone = accounts.settings.time_zone
-    values = {name: as_type(accounts.table[a.column], a.type, zone) for name, a in wanted.items()}
+    values: dict[str, Column] = {}
+    for name, a in wanted.items():
+        values |= _read(accounts.table[a.column], name, a, zone)
     rows = accounts.table.select(**{"key:": as_key(accounts.column("key"))}, **values)
     rows = rows.filter(rows["key:"].notnull())
-    one = rows.group_by("key:").aggregate(**{name: _greatest(rows[name]) for name in wanted})
+    one = rows.group_by("key:").aggregate(**{name: _greatest(rows[name]) for name in values})
     return wide.left_join(one, wide["account:"] == one["key:"]).drop("key:")
 
 

@@ -108,6 +108,29 @@ class Warehouse:
                     self._opened[name] = self._tables[name]()
             return self._opened[name]
 
+    def sql(self, query: str) -> ibis.Table:
+        """Return the rows of a query that gtm.toml holds; it names tables as the source does.
+
+        Raises:
+            SourceError: Not one SELECT, a table is missing, or the engine refuses it.
+        """
+        import sqlglot  # noqa: PLC0415 - ibis has loaded it
+
+        try:
+            parsed = sqlglot.parse(query, dialect=self.con.dialect)
+        except sqlglot.errors.ParseError:
+            parsed = []
+        if len(parsed) != 1 or not isinstance(parsed[0], sqlglot.exp.Query):
+            raise SourceError(
+                "a query in gtm.toml is not one SELECT", hint="write a single SELECT that changes nothing"
+            )
+        inner = {cte.alias for cte in parsed[0].find_all(sqlglot.exp.CTE)}
+        for table in parsed[0].find_all(sqlglot.exp.Table):
+            if table.name not in inner:
+                self.table(table.name)
+        with self._lock, engine_errors("a query in gtm.toml"):
+            return self.con.sql(query)
+
     def to_arrow(self, expr: ibis.Expr) -> pa.Table:
         """Run an expression and return its rows. The order is that of the expression.
 

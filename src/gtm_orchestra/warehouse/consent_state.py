@@ -21,8 +21,17 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.roles import Reading
 
 __all__ = [
+    "DENIED",
+    "DENIED_PROVED",
+    "EXPIRED",
+    "EXPIRED_PROVED",
+    "GRANTED",
+    "SNAPSHOT_DENIED",
+    "SNAPSHOT_GRANTED",
+    "SNAPSHOT_UNREADABLE",
+    "UNREADABLE",
+    "UNREADABLE_PROVED",
     "Basis",
-    "State",
     "basis_of",
     "consent_log",
     "merged_state",
@@ -33,13 +42,17 @@ __all__ = [
 
 Basis = Literal["log", "snapshot", "none"]
 
-# Stricter is larger. An odd state is provable.
+# Of a log record; the stricter is the larger, an odd one has proof.
 EXPIRED, EXPIRED_PROVED = 0, 1
 GRANTED, GRANTED_PROVED = 2, 3
 UNREADABLE, UNREADABLE_PROVED = 4, 5
 DENIED, DENIED_PROVED = 6, 7
-State = Literal[0, 1, 2, 3, 4, 5, 6, 7]
 _STATES = 8
+# Of a snapshot column, which proves nothing.
+SNAPSHOT_GRANTED, SNAPSHOT_UNREADABLE, SNAPSHOT_DENIED = 8, 9, 10
+
+_YES = (GRANTED_PROVED, SNAPSHOT_GRANTED)
+_NO = (DENIED, DENIED_PROVED, SNAPSHOT_DENIED)
 
 
 def purposes_of(config: Config) -> tuple[str, ...]:
@@ -114,20 +127,23 @@ def snapshot_state(table: ibis.Table, config: Config, purpose: str, where: str) 
         )
     word = as_text(table[snapshot.column]).strip().lower()
     yes, no = ([text.lower() for text in words] for words in (snapshot.granted, snapshot.denied))
-    state = ibis.cases((word.isin(no), DENIED), (word.isin(yes), GRANTED), else_=UNREADABLE)
+    state = ibis.cases(
+        (word.isin(no), SNAPSHOT_DENIED), (word.isin(yes), SNAPSHOT_GRANTED), else_=SNAPSHOT_UNREADABLE
+    )
     return ibis.ifelse(word.notnull(), state.cast("int8"), ibis.null("int8"))
 
 
 def merged_state(logged: Column, snapshot: Column) -> Column:
     """Return the state known from both: a no in either is a no, else the log counts, else the snapshot."""
-    no = ibis.coalesce(snapshot >= DENIED, ibis.literal(value=False)) & ibis.coalesce(
-        logged < DENIED,
-        ibis.literal(value=True),
-    )
-    return ibis.ifelse(no, snapshot, ibis.coalesce(logged, snapshot)).cast("int8")
+    refused = ibis.coalesce(snapshot == SNAPSHOT_DENIED, ibis.literal(value=False))
+    logged_no = ibis.coalesce(logged.isin([DENIED, DENIED_PROVED]), ibis.literal(value=False))
+    return ibis.ifelse(refused & ~logged_no, snapshot, ibis.coalesce(logged, snapshot)).cast("int8")
 
 
 def status_of(state: Column) -> Column:
-    """Return granted, denied or unknown; a consent that has expired is unknown."""
-    granted = (state == GRANTED) | (state == GRANTED_PROVED)
-    return ibis.cases((granted, "granted"), (state >= DENIED, "denied"), else_="unknown")
+    """Return granted, denied or unknown.
+
+    A yes that has expired, or that a log with a proof column has no proof for, is unknown: nobody is
+    personalised for on a consent that cannot be shown. A no needs no proof and does not expire.
+    """
+    return ibis.cases((state.isin(_YES), "granted"), (state.isin(_NO), "denied"), else_="unknown")

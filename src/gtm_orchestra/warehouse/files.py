@@ -90,7 +90,14 @@ def attach_database(
             f"{where} has no tables in schema {database[1]!r}",
             hint="set source.schema in gtm.toml",
         )
-    return {name: partial(con.table, name, database=database) for name in names}
+    return {name: partial(_view_of, con, database, name) for name in names}
+
+
+def _view_of(con: Backend, database: tuple[str, str], name: str) -> ibis.Table:
+    # A view in the in-memory database: a query of gtm.toml names the table without the file's schema.
+    path = ".".join(_name(part) for part in (*database, name))
+    con.raw_sql(f"CREATE VIEW {_name(name)} AS SELECT * FROM {path}")
+    return con.table(name)
 
 
 def _confine(con: Backend, folder: Path | None) -> None:

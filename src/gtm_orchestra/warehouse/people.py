@@ -48,8 +48,8 @@ class PeopleFrame:
             `addressable__<channel>`. Times have no zone and are UTC.
         schema: Type of each attribute column of `table`.
         people: How many rows.
-        full: `table` with denied attributes, `state:<purpose>` codes, `created:` and `email:` beside it; for
-            counts only, never for rules.
+        full: `table` with, beside it, the denied attributes, `state:<purpose>` codes, `unread:<attribute>` for
+            values not of its type, `created:`, `email:` and `account:`; for counts only.
         full_schema: Type of each attribute column of `full`.
         unavailable: Attribute of the catalog → why the data has no such column or event.
         records: Rows of the people table.
@@ -112,7 +112,7 @@ def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> P
 
 def _check_key(warehouse: Warehouse, people: RoleTable) -> tuple[int, int, int]:
     """Return rows, rows with a usable key and time, and distinct keys among those."""
-    usable = _usable(people)
+    usable = ~people.broken()
     found = warehouse.rows(
         people.table.aggregate(
             records=people.table.count(),
@@ -135,15 +135,6 @@ def _check_key(warehouse: Warehouse, people: RoleTable) -> tuple[int, int, int]:
             hint="map the column that tells people apart as tables.people.columns.key in gtm.toml",
         )
     return records, keyed, distinct
-
-
-def _usable(people: RoleTable) -> Column:
-    keyed = as_key(people.column("key")).notnull()
-    if people.has("created_at"):
-        raw = people.column("created_at")
-        if raw.type().is_string():
-            return keyed & (raw.nullif("").isnull() | people.time("created_at").notnull())
-    return keyed
 
 
 def _keys_are_whole_numbers(warehouse: Warehouse, config: Config) -> bool:
@@ -171,7 +162,7 @@ def _wide(
 ) -> ibis.Table:
     config = reading.config
     purposes = purposes_of(config)
-    rows = people.table.filter(_usable(people))
+    rows = people.table.filter(~people.broken())
     base = _one_per_key(people, rows) if repeated else rows
     columns = person_columns(people, base, available)
     columns["person_id"] = reading.person(people.column_of(base, "key"))

@@ -7,18 +7,31 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import SourceError
+from gtm_orchestra.warehouse.reshaping import reshape
 from gtm_orchestra.warehouse.values import Column, as_key, as_time, require_times
+
+import ibis
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    import ibis
 
     from gtm_orchestra.config import Config, TableRole, TableSettings
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Reading", "RoleTable", "mapped_tables", "role_table"]
 
+# What a row of each role is nothing without.
+_NEEDED: dict[str, tuple[str, ...]] = {
+    "people": ("key",),
+    "events": ("person", "time", "name"),
+    "consents": ("person", "purpose", "status", "at"),
+    "identities": ("anonymous", "person", "at"),
+    "accounts": ("key",),
+    "membership": ("person", "account"),
+    "opportunities": ("key",),
+    "exposures": ("person", "experiment", "variant", "time"),
+    "outcomes": ("person", "time", "name"),
+}
 TIME_MEANINGS = ("time", "at", "created_at", "loaded_at", "expires_at")
 
 
@@ -49,7 +62,7 @@ class RoleTable:
     """A table of the source in its role.
 
     Attributes:
-        table: As the source has it.
+        table: As the source has it, reshaped as its settings say.
         settings: [tables.ROLE] of gtm.toml.
     """
 
@@ -68,6 +81,21 @@ class RoleTable:
     def time(self, meaning: str) -> Column:
         """Return the column mapped to a meaning as UTC time without zone."""
         return as_time(self.column(meaning), self.settings.time_zone)
+
+    def broken(self) -> Column:
+        """Return true for a row that lacks a key, a person, a name or a time, or whose time cannot be read."""
+        wrong: Column = ibis.literal(value=False)
+        for meaning in _NEEDED[self.role]:
+            if not self.has(meaning):
+                continue
+            value = self.time(meaning) if meaning in TIME_MEANINGS else as_key(self.column(meaning))
+            missing = value.isnull()
+            if (self.role, meaning) == ("events", "person") and self.has("anonymous"):
+                missing &= as_key(self.column("anonymous")).isnull()
+            wrong |= missing
+        if self.has("created_at") and self.column("created_at").type().is_string():
+            wrong |= self.column("created_at").nullif("").notnull() & self.time("created_at").isnull()
+        return wrong
 
     def column_of(self, rows: ibis.Table, meaning: str) -> Column:
         """Return the column mapped to a meaning, of rows derived from this table."""
@@ -91,9 +119,11 @@ def role_table(warehouse: Warehouse, config: Config, role: TableRole) -> RoleTab
     settings = config.tables.get(role)
     if settings is None:
         return None
+    # A table may be reshaped by what it refers to: its key is all that it depends on.
+    others = [config.tables[other].model_dump_json() for other in ("people", "subscriptions") if other in config.tables]
     return warehouse.memo(
-        f"role:{role}:{settings.model_dump_json()}",
-        lambda: _checked(warehouse, role, settings),
+        f"role:{role}:{settings.model_dump_json()}:{others}",
+        lambda: _checked(warehouse, config, role, settings),
     )
 
 
@@ -103,7 +133,7 @@ def mapped_tables(warehouse: Warehouse, config: Config) -> tuple[RoleTable, ...]
     return tuple(table for table in found if table is not None)
 
 
-def _checked(warehouse: Warehouse, role: TableRole, settings: TableSettings) -> RoleTable:
+def _checked(warehouse: Warehouse, config: Config, role: TableRole, settings: TableSettings) -> RoleTable:
     table = warehouse.table(settings.table)
     known = tuple(table.columns)
     missing = {meaning: name for meaning, name in settings.columns.items() if name not in known}
@@ -117,6 +147,7 @@ def _checked(warehouse: Warehouse, role: TableRole, settings: TableSettings) -> 
             hint=(f"was it renamed to {close[0]!r}? " if close else "")
             + "mend gtm.toml, or run 'gtm init' again",
         )
+    table, settings = reshape(warehouse, config, role, settings, table)
     found = RoleTable(role, table, settings)
     for meaning in TIME_MEANINGS:
         if found.has(meaning):

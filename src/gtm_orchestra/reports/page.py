@@ -1,0 +1,142 @@
+"""The HTML outputs: the report and the schema table, each self-contained, without script or outside URL."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from gtm_orchestra.reports.answer import (
+    UNSIGNED,
+    at_a_glance,
+    channel_answers,
+    effects_line,
+    next_steps,
+    not_understood,
+    signers,
+    staleness,
+    verdict,
+)
+from gtm_orchestra.reports.charts import charts
+from gtm_orchestra.reports.schema_table import HEADER, schema_rows
+from gtm_orchestra.reports.wording import (
+    CHANNEL_LABELS,
+    age,
+    clean,
+    decider,
+    moment,
+    number,
+    people,
+    percent,
+    person,
+    role_label,
+    share_of,
+    words,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gtm_orchestra.audience.contracts import Profile
+    from gtm_orchestra.reports.material import Material
+
+__all__ = ["report_html", "schema_html"]
+
+
+def report_html(material: Material) -> bytes:
+    """Return the report: the answer per channel first, then everything that stands behind it."""
+    context = {
+        "material": material,
+        "objectives": material.objectives,
+        "inventory": material.inventory,
+        "consent": material.consent,
+        "profiles": material.profiles,
+        "activation": material.activation,
+        "measurability": material.measurability,
+        "governance": material.governance,
+        "answers": channel_answers(material),
+        "verdict": verdict(material),
+        "glance": at_a_glance(material),
+        "steps": next_steps(material),
+        "effects": effects_line(material),
+        "not_understood": not_understood(material),
+        "rows": schema_rows(material),
+        "charts": charts(material),
+        "names": {p.profile_id: p.name for p in material.profiles.profiles},
+    }
+    return _render("report.html.j2", material, context)
+
+
+def schema_html(material: Material) -> bytes:
+    """Return the schema table as a page of its own."""
+    return _render("schema.html.j2", material, {"rows": schema_rows(material), "header": HEADER})
+
+
+def _render(template: str, material: Material, context: dict[str, Any]) -> bytes:
+    shared = {
+        "initiative": material.initiative,
+        "workspace": material.config.workspace.name,
+        "as_of": material.as_of,
+        "unsigned": UNSIGNED,
+        "signers": signers(material),
+        "channel_labels": CHANNEL_LABELS,
+        **_writers(material),
+    }
+    text = _environment().get_template(template).render({**shared, **context})
+    # Lines that held only template logic are left empty by it; without them the file is a tenth shorter.
+    return ("\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n").encode()
+
+
+def _writers(material: Material) -> dict[str, Callable[..., str]]:
+    """Return the functions that templates write figures with, bound to this workspace's floors and people."""
+    minimum = material.minimum
+
+    def volumes(profile: Profile) -> str:
+        parts = [f"{CHANNEL_LABELS[c]} {people(n, minimum)}" for c, n in sorted(profile.volume.items())]
+        return ", ".join(parts) or "none"
+
+    return {
+        "people": lambda count: people(count, minimum),
+        "share": lambda count, total: share_of(count, total, minimum),
+        "decider": lambda role: decider(role, material.config, material.as_of),
+        "person": lambda handle: person(handle, material.config),
+        "english": material.in_english,
+        "staleness": staleness,
+        "volumes": volumes,
+        "age": age,
+        "moment": moment,
+        "number": number,
+        "percent": percent,
+        "role_label": role_label,
+        "words": words,
+        "per_week": lambda rate: people(round(rate), minimum) if rate == 0 or rate >= 1 else "under 1",
+    }
+
+
+def _ticks(text: str) -> Markup:
+    """Return text with what stands between backticks as code, everything escaped."""
+    parts = [escape(clean(part)) for part in text.split("`")]
+    return Markup("").join(Markup("<code>{}</code>").format(p) if i % 2 else p for i, p in enumerate(parts))
+
+
+@cache
+def _environment() -> Environment:
+    def finalize(value: object) -> object:
+        if value is None:
+            return "\u2013"
+        return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+    environment = Environment(
+        loader=PackageLoader("gtm_orchestra.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=finalize,
+    )
+    environment.filters["ticks"] = _ticks
+    # Only our own SVG goes through this: its text was escaped by vl-convert.
+    environment.filters["drawing"] = Markup
+    return environment

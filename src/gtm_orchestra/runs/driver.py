@@ -1,0 +1,155 @@
+"""The inline driver: runs one segment of a run in this process, until it is done or a person is needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.errors import ConflictError, IntegrityError
+from gtm_orchestra.plans.outcome import Outcome
+from gtm_orchestra.runs.projection import project
+from gtm_orchestra.runs.services import Environment, JournalServices, output_folder
+from gtm_orchestra.state.journal import Entry
+from gtm_orchestra.state.locks import held
+from gtm_orchestra.state.plan_store import Anchor
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from langchain_core.runnables import RunnableConfig
+
+    from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.state.journal import Question, RunRow
+    from gtm_orchestra.state.plan_store import PlanStore
+
+__all__ = ["Driver", "Segment"]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Where a run stands after it was driven.
+
+    Attributes:
+        status: running, waiting, done, blocked, escalated, rejected or failed.
+        why: One sentence on the status.
+        outcomes: By node; every task and gate of the plan has one.
+        questions: What people are asked, and have not answered.
+        folder: Where the outputs lie, if there are any.
+    """
+
+    run: RunRow
+    status: str
+    why: str
+    outcomes: dict[str, Outcome]
+    questions: tuple[Question, ...]
+    folder: Path | None
+
+
+class Driver:
+    """Drives runs of one workspace."""
+
+    def __init__(self, environment: Environment, plans: PlanStore, locks: Path) -> None:
+        self._environment = environment
+        self._plans = plans
+        self._locks = locks
+
+    async def drive(self, run_id: str, *, resumed: bool = False, retry: bool = False) -> Segment:
+        """Drive a run as far as it goes.
+
+        Args:
+            run_id: A run of this workspace.
+            resumed: Write into the journal that the run was taken up again.
+            retry: A person asks that what failed is tried afresh.
+
+        Raises:
+            BusyError: Another process drives it.
+            ConflictError: The plan has moved on since the run was started.
+            IntegrityError: The graph ended without an outcome for every task.
+        """
+        run = self._environment.journal.run(run_id)
+        with held(self._locks, f"{run.plan_id}.run"):
+            run = self._environment.journal.run(run_id)
+            plan = self._definition(run)
+            if resumed:
+                self._environment.journal.append(run_id, Entry("run.resumed", "", {"retry": retry}))
+            self._environment.journal.set_status(run_id, "running")
+            services = JournalServices(self._environment, run, plan)
+            outcomes = await _invoke(plan, services)
+            return self._close(run, plan, outcomes)
+
+    def refresh_view(self, plan_id: str) -> None:
+        """Write the plan file anew from the plan log and the journal."""
+        document = project(self._plans, self._environment.journal, plan_id)
+        self._plans.write_view(plan_id, document.as_json())
+
+    def _definition(self, run: RunRow) -> PlanDefinition:
+        latest = self._plans.latest(run.plan_id)
+        if latest.digest != run.digest:
+            raise ConflictError(
+                f"{run.run_id} executes revision {run.revision}; its plan is at revision {latest.number}",
+                hint="start a new run: the plan has changed, and what was approved must be what runs",
+            )
+        return next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision).definition
+
+    def _close(self, run: RunRow, plan: PlanDefinition, outcomes: dict[str, Outcome]) -> Segment:
+        """Publish the outputs, write where the run stands, anchor the journal and rewrite the plan file."""
+        journal = self._environment.journal
+        questions = journal.question_list(run_id=run.run_id, status="open")
+        status, why = _status(outcomes, questions)
+        folder = self._publish(run, plan, outcomes)
+        journal.set_status(run.run_id, status, why=why)
+        row = journal.run(run.run_id)
+        self._plans.anchor(run.plan_id, Anchor(run.run_id, row.seq, row.head), at=self._environment.clock())
+        self.refresh_view(run.plan_id)
+        return Segment(row, status, why, outcomes, questions, folder)
+
+    def _publish(self, run: RunRow, plan: PlanDefinition, outcomes: dict[str, Outcome]) -> Path | None:
+        files = {name: sha for o in outcomes.values() if o.usable for name, sha in o.artifacts.items()}
+        if not files:
+            return None
+        folder = self._environment.root / output_folder(plan, run)
+        self._environment.artifacts.publish(folder, files)
+        return folder
+
+
+async def _invoke(plan: PlanDefinition, services: JournalServices) -> dict[str, Outcome]:
+    from langsmith.run_helpers import tracing_context  # noqa: PLC0415 - heavy, and only needed to run
+
+    from gtm_orchestra.graphs.compiler import compile_plan  # noqa: PLC0415 - LangGraph is heavy
+
+    graph = compile_plan(plan, services)
+    config: RunnableConfig = {"max_concurrency": plan.parallelization.max_concurrent}
+    # A tracing variable inherited from a shell would send the run to a server on the Internet.
+    with tracing_context(enabled=False):
+        state = await graph.ainvoke({"outcomes": {}}, config)
+    outcomes = {node: Outcome.model_validate(value) for node, value in state["outcomes"].items()}
+    nodes = [task.task_id for task in plan.tasks] + [gate.gate_id for gate in plan.gates]
+    silent = [node for node in nodes if node not in outcomes]
+    if silent:
+        raise IntegrityError(
+            f"the run ended without an outcome for {', '.join(silent)}",
+            hint="report this; 'gtm runs resume' is safe",
+        )
+    return {node: outcomes[node] for node in nodes}
+
+
+def _status(outcomes: dict[str, Outcome], questions: tuple[Question, ...]) -> tuple[str, str]:
+    """Return a run's status and one sentence on it, the gravest first."""
+    escalation = next((q for q in questions if q.kind == "escalation"), None)
+    if escalation is not None:
+        why = str(escalation.body["why"] or escalation.body["trigger"])
+        return "escalated", f"{why} Asked: {', '.join(escalation.body['approvers']) or 'nobody'}."
+    broken = [o for o in outcomes.values() if o.name in {"failed", "timed_out"}]
+    if broken:
+        return "failed", f"{broken[0].node} {broken[0].name.replace('_', ' ')}: {broken[0].error}"
+    rejected = [o for o in outcomes.values() if o.name == "rejected"]
+    if rejected:
+        no_go = next((o for o in rejected if o.verdict is not None), None)
+        if no_go is not None:
+            return "blocked", f"{no_go.node}: {no_go.note}"
+        return "rejected", f"{rejected[0].node}: {rejected[0].error or rejected[0].note}"
+    waiting = [o for o in outcomes.values() if o.name == "waiting"]
+    if waiting:
+        asked = ", ".join(name for q in questions for name in q.body["approvers"])
+        return "waiting", f"{waiting[0].node} waits for {asked}"
+    return "done", "every task has ended and every gate said go"

@@ -1,0 +1,89 @@
+"""Triggers and the ladder: what is counted in a run, and whom it is taken to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.config import parse_duration
+from gtm_orchestra.plans.triggers import Facts, parse_trigger
+from gtm_orchestra.state.journal import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from gtm_orchestra.plans.model import EscalationTrigger, PlanDefinition
+    from gtm_orchestra.runs.history import History
+
+__all__ = ["escalation_question", "facts_of", "fired"]
+
+# What the seeds call consent or compliance blockers.
+_COMPLIANCE = frozenset({"consent_gap", "special_category_used"})
+
+
+def facts_of(plan: PlanDefinition, history: History, results: Mapping[str, Any]) -> Facts:
+    """Return the figures that triggers are asked over, from the journal and the results so far.
+
+    `failures(x)` counts failed attempts of tasks whose function or kind is x; `blocked("consent")` distinct
+    consent or compliance blockers; `sla_missed("coverage")` required attributes below their coverage SLA.
+    """
+    figures: Counter[tuple[str, str]] = Counter()
+    for task in plan.tasks:
+        failed = history.failures_ever.get(task.task_id, 0)
+        for name in {task.function.lower(), task.kind}:
+            figures["failures", name] += failed
+    blockers = {
+        finding["finding_id"]
+        for result in results.values()
+        for finding in result.get("findings", ())
+        if finding["severity"] == "blocker" and finding["kind"] in _COMPLIANCE
+    }
+    figures["blocked", "consent"] = len(blockers)
+    figures["sla_missed", "coverage"] = sum(
+        attribute["required"] and attribute["coverage"] < attribute["coverage_sla"]
+        for attribute in results.get("inventory", {}).get("attributes", ())
+    )
+    return Facts(dict(figures))
+
+
+def fired(plan: PlanDefinition, history: History, facts: Facts) -> tuple[EscalationTrigger, ...]:
+    """Return the triggers that hold and have not been acted on in this run."""
+    acted = {entry["trigger"] for entry in history.escalations}
+    return tuple(
+        trigger
+        for trigger in plan.escalation_triggers
+        if trigger.when not in acted and parse_trigger(trigger.when).holds(facts)
+    )
+
+
+def escalation_question(
+    plan: PlanDefinition,
+    run_id: str,
+    trigger: EscalationTrigger,
+    *,
+    approvers: tuple[str, ...],
+    number: int,
+    at: datetime,
+) -> Question:
+    """Return the question that goes to the ladder when a trigger has fired."""
+    first = plan.escalation_ladder[0] if plan.escalation_ladder else None
+    within = parse_duration(first.respond_within) if first else timedelta(days=1)
+    return Question(
+        question_id=f"{run_id}/escalation-{number}",
+        run_id=run_id,
+        node=f"escalation-{number}",
+        kind="escalation",
+        status="open",
+        asked_at=at,
+        due_at=at + within,
+        body={
+            "action": f"go on although {trigger.when}",
+            "why": trigger.why,
+            "trigger": trigger.when,
+            "approvers": list(approvers),
+            "ladder": [rung.who for rung in plan.escalation_ladder],
+            "on_silence": "Nothing is signed and nothing changes.",
+        },
+    )

@@ -1,0 +1,78 @@
+"""What a journal says about a run: which nodes have ended, and what has been tried."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.plans.outcome import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gtm_orchestra.state.journal import Record
+
+__all__ = ["MAX_INTERRUPTIONS", "History"]
+
+# A task that takes its process down so many times in a row is counted as failing, not tried for ever.
+MAX_INTERRUPTIONS = 5
+
+
+@dataclass
+class History:
+    """The state of a run, folded from its journal.
+
+    Attributes:
+        outcomes: How nodes ended, by node.
+        failures: Failed attempts, by task.
+        failures_ever: The same, not forgotten when a person asks for another try.
+        open_attempts: Attempts that were begun and have no ending: their process died, or is at work.
+        interruptions: How often a task's process died in a row, by task.
+        escalations: Escalation events' bodies, in order.
+        resumed: How often the run was taken up again.
+    """
+
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    failures_ever: dict[str, int] = field(default_factory=dict)
+    open_attempts: dict[str, int] = field(default_factory=dict)
+    interruptions: dict[str, int] = field(default_factory=dict)
+    escalations: list[dict[str, object]] = field(default_factory=list)
+    resumed: int = 0
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> History:
+        """Return the history that a run's records tell."""
+        history = cls()
+        for record in records:
+            history.take(record.kind, record.node, record.body)
+        return history
+
+    def take(self, kind: str, node: str, body: dict[str, object]) -> None:
+        """Take one more event into account."""
+        match kind:
+            case "task.attempt":
+                self.open_attempts[node] = int(str(body["attempt"]))
+            case "task.attempt_failed":
+                self.open_attempts.pop(node, None)
+                self.interruptions.pop(node, None)
+                self.failures[node] = self.failures.get(node, 0) + 1
+                self.failures_ever[node] = self.failures_ever.get(node, 0) + 1
+            case "task.interrupted":
+                self.open_attempts.pop(node, None)
+                self.interruptions[node] = self.interruptions.get(node, 0) + 1
+            case "task.outcome" | "gate.outcome":
+                self.open_attempts.pop(node, None)
+                self.interruptions.pop(node, None)
+                self.outcomes[node] = Outcome.model_validate(body)
+            case "escalation":
+                self.escalations.append(body)
+            case "run.resumed":
+                self.resumed += 1
+                if body.get("retry"):
+                    self._forget_failures()
+
+    def _forget_failures(self) -> None:
+        self.outcomes = {node: o for node, o in self.outcomes.items() if o.usable}
+        self.failures.clear()
+        self.interruptions.clear()

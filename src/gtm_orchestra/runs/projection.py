@@ -1,0 +1,133 @@
+"""The plan file: the plan log's definition, then what the journal says has happened. Never read back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.plans.model import ApprovalRecord, Artifact, PlanDocument, Remediation, TaskProgress
+from gtm_orchestra.runs.history import History
+from gtm_orchestra.runs.questions import binding_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.state.journal import Journal, Question, Record, RunRow
+    from gtm_orchestra.state.plan_store import PlanStore
+
+__all__ = ["project"]
+
+
+def project(plans: PlanStore, journal: Journal, plan_id: str) -> PlanDocument:
+    """Return the plan document as log and journal have it now."""
+    revisions = plans.revisions(plan_id)
+    latest = revisions[-1]
+    rows = journal.run_list(plan_id=plan_id)
+    records = journal.records(rows[-1].run_id) if rows else ()
+    history = History.of(records)
+    return PlanDocument(
+        definition=latest.definition,
+        revision=latest.number,
+        digest=latest.digest,
+        status=rows[-1].status if rows else "planned",
+        runs=tuple(row.run_id for row in rows),
+        progress=_progress(latest.definition, history),
+        approvals=tuple(record for row in rows for record in _approvals(row, journal)),
+        remediation=_remediation(records, journal.question_list(run_id=rows[-1].run_id) if rows else ()),
+        artifacts=_artifacts(history),
+        change_log=tuple(revision.change for revision in revisions),
+    )
+
+
+def _progress(plan: PlanDefinition, history: History) -> tuple[TaskProgress, ...]:
+    progress = []
+    for node in [task.task_id for task in plan.tasks] + [gate.gate_id for gate in plan.gates]:
+        outcome = history.outcomes.get(node)
+        if outcome is not None:
+            progress.append(
+                TaskProgress(
+                    node=node,
+                    outcome=outcome.name,
+                    agent=outcome.agent,
+                    attempts=outcome.attempts,
+                    note="; ".join(filter(None, [outcome.note, outcome.error])),
+                )
+            )
+        else:
+            state = "running" if node in history.open_attempts else "pending"
+            progress.append(TaskProgress(node=node, outcome=state))
+    return tuple(progress)
+
+
+def _approvals(row: RunRow, journal: Journal) -> list[ApprovalRecord]:
+    decisions = {r.body["question_id"]: r for r in journal.records(row.run_id) if r.kind == "decision"}
+    return [
+        _approval(question, decisions.get(question.question_id))
+        for question in journal.question_list(run_id=row.run_id)
+        if question.kind == "approval"
+    ]
+
+
+def _approval(question: Question, decision: Record | None) -> ApprovalRecord:
+    return ApprovalRecord(
+        approval_id=question.question_id,
+        gate_id=question.node,
+        run_id=question.run_id,
+        status=question.status,
+        approvers=tuple(question.body["approvers"]),
+        decided_by=decision.body["actor"] if decision else "",
+        identity=decision.body["identity"] if decision else "",
+        decided_at=decision.at if decision else None,
+        reason=decision.body["reason"] if decision else "",
+        binding=binding_of(question),
+    )
+
+
+def _remediation(records: Sequence[Record], questions: Sequence[Question]) -> tuple[Remediation, ...]:
+    by_id = {question.question_id: question for question in questions}
+    decisions = {r.body["question_id"]: r.body for r in records if r.kind == "decision"}
+    found = []
+    for record in records:
+        if record.kind != "escalation":
+            continue
+        body = record.body
+        question, decision = by_id.get(body["question_id"]), decisions.get(body["question_id"])
+        status = question.status if question else "open"
+        found.append(
+            Remediation(
+                at=record.at,
+                trigger=body["trigger"],
+                happened=body["why"] or body["trigger"],
+                done=f"{decision['answer']} by {decision['actor']}: {decision['reason']}"
+                if decision
+                else "asked",
+                by=decision["actor"] if decision else "gtm",
+                left="nothing"
+                if status == "approved"
+                else f"{', '.join(body['asked']) or 'nobody'} must answer",
+            )
+        )
+    return tuple(found)
+
+
+def _artifacts(history: History) -> tuple[Artifact, ...]:
+    return tuple(
+        Artifact(name=name, media_type=_media_type(name), sha256=sha256)
+        for outcome in history.outcomes.values()
+        for name, sha256 in sorted(outcome.artifacts.items())
+    )
+
+
+_MEDIA_TYPES = {
+    "csv": "text/csv",
+    "html": "text/html",
+    "json": "application/json",
+    "md": "text/markdown",
+    "png": "image/png",
+    "svg": "image/svg+xml",
+    "yaml": "application/yaml",
+}
+
+
+def _media_type(name: str) -> str:
+    return _MEDIA_TYPES.get(name.rpartition(".")[2], "application/octet-stream")

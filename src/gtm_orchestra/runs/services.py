@@ -1,0 +1,302 @@
+"""The run's side of the bargain with its graph: journal, handlers, artifacts, people, clock."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import traceback
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.agents.registry import TaskContext
+from gtm_orchestra.errors import GtmError
+from gtm_orchestra.graphs.services import Performed
+from gtm_orchestra.plans.names import slug
+from gtm_orchestra.plans.outcome import FINISHED, Outcome
+from gtm_orchestra.plans.parse import canonical_json
+from gtm_orchestra.policy.decisions import resolve_approvers
+from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired
+from gtm_orchestra.runs.history import MAX_INTERRUPTIONS, History
+from gtm_orchestra.runs.questions import approval_question
+from gtm_orchestra.state.journal import Entry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from gtm_orchestra.agents.registry import HandlerRegistry
+    from gtm_orchestra.config import Config
+    from gtm_orchestra.plans.model import Gate, PlanDefinition, Task
+    from gtm_orchestra.plans.review import Review
+    from gtm_orchestra.state.artifacts import ArtifactStore
+    from gtm_orchestra.state.journal import Journal, RunRow
+    from gtm_orchestra.warehouse.connection import Warehouse
+
+__all__ = ["Environment", "JournalServices", "output_folder"]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a workspace lends to every run.
+
+    Attributes:
+        open_warehouse: Opens a read-only connection; each attempt gets one of its own and it is closed after.
+        agents: Agent name → why it cannot work now, or ''.
+        review: Reviews a plan against what exists.
+        previous: (initiative, output_var, before run) → the last earlier result, or None.
+        nonce: Returns a fresh random token.
+        progress: Told (node, event, detail) as things happen.
+    """
+
+    root: Path
+    config: Config
+    journal: Journal
+    artifacts: ArtifactStore
+    handlers: HandlerRegistry
+    clock: Callable[[], datetime]
+    nonce: Callable[[], str]
+    open_warehouse: Callable[[], Warehouse]
+    unavailable: Callable[[str], str]
+    review: Callable[[PlanDefinition], Review]
+    previous: Callable[[RunRow, str], Any | None]
+    progress: Callable[[str, str, str], None]
+    sleep: Callable[[float], Any] = asyncio.sleep
+
+
+def output_folder(plan: PlanDefinition, run: RunRow) -> str:
+    """Return where a run's outputs lie: each run has a folder of its own, so that no signed file changes."""
+    return f"outputs/{slug(plan.initiative)}/{plan.plan_id}/{run.run_id}"
+
+
+class JournalServices:
+    """`RunServices` over the journal: what is finished is served; what is done is written, then counts."""
+
+    def __init__(self, environment: Environment, run: RunRow, plan: PlanDefinition) -> None:
+        self._environment = environment
+        self._run = run
+        self._plan = plan
+        self._journal = environment.journal
+        self.history = History.of(self._journal.records(run.run_id))
+        self._documents: dict[str, Any] = {}
+        self._close_interrupted()
+
+    @property
+    def plan(self) -> PlanDefinition:
+        """The revision of the plan that this run executes."""
+        return self._plan
+
+    def finished(self, node: str) -> Outcome | None:
+        """Return how a node ended, if its results are still there and whole."""
+        outcome = self.history.outcomes.get(node)
+        if outcome is None or outcome.name not in FINISHED:
+            return None
+        kept = [outcome.output, *outcome.artifacts.values()] if outcome.output else []
+        if not all(self._environment.artifacts.has(sha256) for sha256 in kept):
+            return None
+        self._environment.progress(node, "served", outcome.name)
+        return outcome
+
+    def attempts(self, node: str) -> int:
+        """Return how many attempts have failed so far."""
+        return self.history.failures.get(node, 0)
+
+    def unavailable(self, agent: str) -> str:
+        """Return why an agent cannot work now, or ''."""
+        return self._environment.unavailable(agent)
+
+    def attempt_started(self, task: Task, agent: str, attempt: int) -> None:
+        """Journal the start of an attempt."""
+        self._write("task.attempt", task.task_id, {"agent": agent, "attempt": attempt})
+        self._environment.progress(task.task_id, "started", agent)
+
+    def attempt_failed(self, task: Task, agent: str, attempt: int, error: str) -> None:
+        """Journal a failed attempt; a trigger may fire even while retries remain."""
+        self._write("task.attempt_failed", task.task_id, {"agent": agent, "attempt": attempt, "error": error})
+        self._environment.progress(task.task_id, "attempt failed", error)
+        self._pull_triggers()
+
+    async def perform(self, task: Task, agent: str) -> Performed:
+        """Run the task's handler in a thread and keep its result by content."""
+        handler = self._environment.handlers[task.kind]
+        files: dict[str, str] = {}
+        opened: list[Warehouse] = []
+        context = self._context(task, agent, files, opened)
+        inputs = self.results(task.input)
+        try:
+            result = await asyncio.to_thread(handler, context, inputs)
+        finally:
+            for warehouse in opened:
+                warehouse.close()
+        document = canonical_json(result.model_dump(mode="json"))
+        return Performed(output=self._environment.artifacts.put(document), artifacts=files)
+
+    def describe(self, error: Exception, task: Task) -> str:
+        """Return an error in plain words, never a foreign error's own: they may hold a customer's value."""
+        if isinstance(error, GtmError):
+            return str(error)
+        frames = traceback.extract_tb(error.__traceback__)
+        ours = [frame for frame in frames if "gtm_orchestra" in frame.filename] or frames
+        where = f" at {ours[-1].filename.rpartition('/')[2]}:{ours[-1].lineno}" if ours else ""
+        return f"{task.kind} stopped with {type(error).__name__}{where}"
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before the next attempt: 0.2 s, 0.4 s, … at most 5 s."""
+        await self._environment.sleep(min(0.1 * 2**attempt, 5.0))
+
+    def results(self, variables: tuple[str, ...]) -> dict[str, Any]:
+        """Return result documents by output_var, of the tasks that delivered."""
+        found: dict[str, Any] = {}
+        for outcome in self.history.outcomes.values():
+            if outcome.output_var in variables and outcome.usable:
+                found[outcome.output_var] = self._document(outcome.output)
+        return found
+
+    def record(self, outcome: Outcome) -> None:
+        """Journal how a node ended, then look whether a trigger fires."""
+        is_gate = any(gate.gate_id == outcome.node for gate in self._plan.gates)
+        body = outcome.model_dump(mode="json", exclude_defaults=True)
+        self._write("gate.outcome" if is_gate else "task.outcome", outcome.node, body)
+        self._environment.progress(outcome.node, "ended", outcome.name)
+        self._pull_triggers()
+
+    def ask(self, gate: Gate) -> Outcome:
+        """Return a person's decision on an approval gate; without one, ask and return `waiting`."""
+        escalated = [q for q in self._questions("escalation") if q.status != "approved"]
+        if escalated:
+            return self._held_by_escalation(gate, escalated[0].question_id, escalated[0].status)
+        asked = [q for q in self._questions("approval") if q.node == gate.gate_id]
+        if not asked:
+            question = approval_question(
+                self._run,
+                gate,
+                approvers=resolve_approvers(
+                    self._environment.config, gate.approvers, on=self._environment.clock().date()
+                ),
+                artifacts=self.artifacts(),
+                at=self._environment.clock(),
+                nonce=self._environment.nonce(),
+            )
+            body = {
+                "question_id": question.question_id,
+                "kind": "approval",
+                "approvers": question.body["approvers"],
+            }
+            self._journal.append(
+                self._run.run_id, Entry("question.asked", gate.gate_id, body), durable=True, question=question
+            )
+            self._environment.progress(gate.gate_id, "asked", ", ".join(question.body["approvers"]))
+            return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
+        question = asked[-1]
+        if question.status == "open":
+            return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
+        name = "ok" if question.status == "approved" else "rejected"
+        outcome = Outcome.model_validate(
+            {"node": gate.gate_id, "name": name, "note": question.status.replace("-", " ")}
+        )
+        self.record(outcome)
+        return outcome
+
+    def artifacts(self) -> dict[str, str]:
+        """Return every file and result that this run has left so far: name → SHA-256."""
+        found: dict[str, str] = {}
+        for outcome in self.history.outcomes.values():
+            found.update(outcome.artifacts)
+            if outcome.output:
+                found[f"results/{outcome.output_var}.json"] = outcome.output
+        return dict(sorted(found.items()))
+
+    def _held_by_escalation(self, gate: Gate, question_id: str, status: str) -> Outcome:
+        if status == "open":
+            return Outcome(node=gate.gate_id, name="waiting", note=f"waits for the escalation {question_id}")
+        outcome = Outcome(
+            node=gate.gate_id, name="rejected", note=f"the escalation {question_id} was {status}"
+        )
+        self.record(outcome)
+        return outcome
+
+    def _questions(self, kind: str) -> list[Any]:
+        return [q for q in self._journal.question_list(run_id=self._run.run_id) if q.kind == kind]
+
+    def _context(self, task: Task, agent: str, files: dict[str, str], opened: list[Warehouse]) -> TaskContext:
+        environment = self._environment
+
+        def open_once() -> Warehouse:
+            if not opened:
+                opened.append(environment.open_warehouse())
+            return opened[0]
+
+        def put_file(name: str, _media_type: str, data: bytes) -> str:
+            files[name] = environment.artifacts.put(data)
+            return files[name]
+
+        folder = output_folder(self._plan, self._run)
+        return TaskContext(
+            task_id=task.task_id,
+            agent=agent,
+            initiative=self._plan.initiative,
+            inputs={**self._plan.inputs, "_output_folder": folder},
+            config=environment.config,
+            root=environment.root,
+            as_of=self._run.as_of,
+            open_warehouse=open_once,
+            put_file=put_file,
+            review_plan=lambda: environment.review(self._plan),
+            previous=lambda variable: environment.previous(self._run, variable),
+            progress=lambda line: environment.progress(task.task_id, "says", line),
+        )
+
+    def _write(self, kind: Any, node: str, body: Mapping[str, Any], *, durable: bool = False) -> None:  # noqa: ANN401 - an EventKind
+        self._journal.append(self._run.run_id, Entry(kind, node, body), durable=durable)
+        self.history.take(kind, node, dict(body))
+
+    def _document(self, sha256: str) -> Any:  # noqa: ANN401 - any JSON document
+        if sha256 not in self._documents:
+            self._documents[sha256] = json.loads(self._environment.artifacts.get(sha256))
+        return self._documents[sha256]
+
+    def _close_interrupted(self) -> None:
+        """Note the attempts whose process died. They are no failures, unless it happens again and again."""
+        for node, attempt in list(self.history.open_attempts.items()):
+            if self.history.interruptions.get(node, 0) + 1 >= MAX_INTERRUPTIONS:
+                error = f"its process died {MAX_INTERRUPTIONS} times in a row"
+                self._write("task.attempt_failed", node, {"agent": "", "attempt": attempt, "error": error})
+            else:
+                self._write("task.interrupted", node, {"attempt": attempt})
+
+    def _pull_triggers(self) -> None:
+        if not self._plan.escalation_triggers:
+            return
+        variables = tuple(task.output_var for task in self._plan.tasks)
+        facts = facts_of(self._plan, self.history, self.results(variables))
+        for trigger in fired(self._plan, self.history, facts):
+            self._escalate(trigger)
+
+    def _escalate(self, trigger: Any) -> None:  # noqa: ANN401 - an EscalationTrigger
+        on = self._environment.clock().date()
+        config = self._environment.config
+        asked: dict[str, None] = {}
+        for rung in self._plan.escalation_ladder:
+            if config.people_with_role(rung.who) or rung.who in config.people:
+                asked.update(dict.fromkeys(resolve_approvers(config, [rung.who], on=on)))
+        number = len(self.history.escalations) + 1
+        question = escalation_question(
+            self._plan,
+            self._run.run_id,
+            trigger,
+            approvers=tuple(asked),
+            number=number,
+            at=self._environment.clock(),
+        )
+        body = {
+            "trigger": trigger.when,
+            "action": trigger.action,
+            "why": trigger.why,
+            "question_id": question.question_id,
+            "asked": list(asked),
+        }
+        self._journal.append(
+            self._run.run_id, Entry("escalation", question.node, body), durable=True, question=question
+        )
+        self.history.take("escalation", question.node, dict(body))
+        self._environment.progress(question.node, "escalated", trigger.why or trigger.when)

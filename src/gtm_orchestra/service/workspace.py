@@ -1,0 +1,356 @@
+"""A workspace: a folder with gtm.toml, its plans, its state and its outputs; the library's front door."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import os
+import secrets
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from gtm_orchestra.config import load_config
+from gtm_orchestra.errors import UsageError
+from gtm_orchestra.plans.diff import diff_definitions
+from gtm_orchestra.plans.model import Change
+from gtm_orchestra.plans.names import checked_initiative
+from gtm_orchestra.plans.review import Review, review_plan
+from gtm_orchestra.policy.decisions import Actor, resolve_actor
+from gtm_orchestra.runs.driver import Driver, Segment
+from gtm_orchestra.runs.questions import Answer, Decision, decide, supersede
+from gtm_orchestra.runs.services import Environment
+from gtm_orchestra.service.commands import CommandInputs, parse_inputs
+from gtm_orchestra.service.handlers import load_handlers
+from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
+from gtm_orchestra.state.artifacts import ArtifactStore
+from gtm_orchestra.state.database import open_database
+from gtm_orchestra.state.journal import Journal, RunRow
+from gtm_orchestra.state.plan_store import PlanStore, Revision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
+
+    from gtm_orchestra.agents.registry import HandlerRegistry
+    from gtm_orchestra.config import Config
+    from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.state.journal import Question
+    from gtm_orchestra.warehouse.connection import Warehouse
+
+__all__ = ["Workspace"]
+
+# A run that stands at one of these is not finished: the same request attaches to it.
+_UNFINISHED = frozenset({"running", "waiting", "escalated"})
+
+
+class Workspace:
+    """One workspace. Two of them in a process are independent; nothing global is touched.
+
+    Clock, randomness, environment and progress are passed in, so that a host decides about each.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Callable[[], datetime],
+        nonce: Callable[[], str],
+        environ: Mapping[str, str],
+        os_user: str,
+        progress: Callable[[str, str, str], None],
+        handlers: HandlerRegistry,
+    ) -> None:
+        self.root = root
+        self._clock = clock
+        self._nonce = nonce
+        self._environ = environ
+        self._os_user = os_user
+        self._progress = progress
+        self._handlers = handlers
+
+    @classmethod
+    def open(
+        cls,
+        root: str | os.PathLike[str] = ".",
+        *,
+        clock: Callable[[], datetime] | None = None,
+        nonce: Callable[[], str] | None = None,
+        environ: Mapping[str, str] | None = None,
+        os_user: str | None = None,
+        progress: Callable[[str, str, str], None] | None = None,
+        plugins: Iterable[Callable[[HandlerRegistry], None]] = (),
+    ) -> Self:
+        """Open the workspace in a folder that holds gtm.toml.
+
+        Args:
+            root: The folder.
+            clock: Returns the aware time that "now" means; default: the system's, in UTC.
+            nonce: Returns a fresh random token; default: from the system.
+            environ: Where credentials are looked up; default: the process's environment.
+            os_user: Who is at the keyboard; default: the operating system's user.
+            progress: Told (node, event, detail) while a run goes on.
+            plugins: Functions that register handlers of your own; see docs/extending.md.
+
+        Raises:
+            ConfigError: gtm.toml is missing or wrong.
+        """
+        folder = Path(root).resolve()
+        handlers = load_handlers()
+        for plugin in plugins:
+            plugin(handlers)
+        workspace = cls(
+            folder,
+            clock=clock or (lambda: datetime.now(UTC)),
+            nonce=nonce or (lambda: secrets.token_hex(16)),
+            environ=environ if environ is not None else os.environ,
+            os_user=os_user if os_user is not None else _os_user(),
+            progress=progress or (lambda _node, _event, _detail: None),
+            handlers=handlers,
+        )
+        _ = workspace.config
+        return workspace
+
+    @cached_property
+    def config(self) -> Config:
+        """gtm.toml."""
+        return load_config(self.root / "gtm.toml")
+
+    @cached_property
+    def plans(self) -> PlanStore:
+        """The plan logs of this workspace."""
+        return PlanStore(self.root, self._locks)
+
+    @cached_property
+    def journal(self) -> Journal:
+        """The journal of this workspace's runs."""
+        return Journal(open_database(self.root / ".gtm" / "state.db"), self._clock)
+
+    @cached_property
+    def artifacts(self) -> ArtifactStore:
+        """Results and files by content."""
+        return ArtifactStore(self.root / ".gtm" / "artifacts")
+
+    def define_profiles(self, *, actor: str | None = None, **inputs: Any) -> Revision:  # noqa: ANN401 - see DefineProfilesInputs
+        """Make, or revise, the plan that says which profiles can be personalised for an initiative.
+
+        Args:
+            actor: Handle of who asks; default: the operating system's user.
+            **inputs: The fields of `DefineProfilesInputs`: initiative, channels, metrics, constraints,
+                timeline, pattern, approvers.
+
+        Raises:
+            UsageError: An input is not allowed, or the source is not as gtm.toml maps it.
+            BlockedError: The plan has blockers.
+        """
+        return self.plan("define-profiles", parse_inputs("define-profiles", inputs), actor=actor)
+
+    def plan(self, command: str, inputs: CommandInputs, *, actor: str | None = None) -> Revision:
+        """Fill the blueprint of a command; a plan that exists for the initiative gets a logged revision."""
+        known = {self.plans.latest(plan_id).definition.initiative for plan_id in self.plans.ids()}
+        initiative = checked_initiative(inputs.initiative, known)
+        given = {**inputs.model_dump(mode="json"), "initiative": initiative}
+        who = self.actor(actor)
+        with self.open_warehouse() as warehouse:
+            sources = data_sources_of(self.config, warehouse)
+        existing = self._plan_of(command, initiative)
+        now = self._clock()
+        definition = plan_from(
+            command,
+            given,
+            plan_id=existing.definition.plan_id if existing else self.plans.new_id(now),
+            config=self.config,
+            root=self.root,
+            sources=sources,
+            today=now.date(),
+        )
+        refuse_blockers(self.review(definition))
+        if existing is None:
+            change = _change(who, now, f"planned {command} for {initiative!r}", "asked for")
+            revision = self.plans.create(definition, change=change)
+        elif existing.definition == definition:
+            return existing
+        else:
+            what = "; ".join(diff_definitions(existing.definition, definition))[:3900]
+            change = _change(who, now, what, "the request or the workspace has changed")
+            revision = self.plans.revise(definition, expected=existing.number, change=change)
+        self._driver.refresh_view(definition.plan_id)
+        return revision
+
+    def review(self, definition: PlanDefinition) -> Review:
+        """Return everything that is wrong with a plan, compared with what exists here."""
+        return review_plan(definition, known_names(self.config, self.root, self._handlers))
+
+    def run(
+        self, plan: Revision | str, *, as_of: datetime | None = None, actor: str | None = None
+    ) -> Segment:
+        """Run a plan until it is done or a person is needed. Blocks; inside an event loop use `run_async`."""
+        return _blocking(self.run_async(plan, as_of=as_of, actor=actor))
+
+    async def run_async(
+        self, plan: Revision | str, *, as_of: datetime | None = None, actor: str | None = None
+    ) -> Segment:
+        """Run a plan until it is done or a person is needed.
+
+        The same plan, revision and as-of attach to a run that is not finished, rather than start another.
+
+        Args:
+            plan: A revision, or a plan's id for its latest.
+            as_of: The moment that "now" means in the data; default: gtm.toml's `workspace.as_of`, else now.
+            actor: Handle of who starts it.
+        """
+        revision = self.plans.latest(plan) if isinstance(plan, str) else plan
+        run_id, attached = self._start(revision, as_of or self.config.workspace.as_of, self.actor(actor))
+        return await self._driver.drive(run_id, resumed=attached)
+
+    def resume(self, run_id: str) -> Segment:
+        """Take a run up again: what is finished is served, what failed is tried afresh. Blocks."""
+        return _blocking(self.resume_async(run_id))
+
+    async def resume_async(self, run_id: str) -> Segment:
+        """Take a run up again: what is finished is served, what failed is tried afresh."""
+        row = self.journal.run(run_id)
+        if row.status == "superseded":
+            raise UsageError(f"{run_id} was superseded by a later run", hint="see 'gtm runs list'")
+        return await self._driver.drive(run_id, resumed=True, retry=row.status in {"failed", "blocked"})
+
+    def decide(self, question_id: str, answer: Answer, *, reason: str, actor: str | None = None) -> Segment:
+        """Take a person's decision and drive the run on. Blocks; inside an event loop use `decide_async`."""
+        return _blocking(self.decide_async(question_id, answer, reason=reason, actor=actor))
+
+    async def decide_async(
+        self, question_id: str, answer: Answer, *, reason: str, actor: str | None = None
+    ) -> Segment:
+        """Take a person's decision and drive the run on.
+
+        Raises:
+            PolicyError: This person may not decide it.
+            ConflictError: It is closed, or what was asked about has changed.
+        """
+        decision = Decision(question_id, answer, self.actor(actor), reason)
+        question = decide(
+            decision, journal=self.journal, plans=self.plans, artifacts=self.artifacts, clock=self._clock
+        )
+        return await self._driver.drive(question.run_id, resumed=True)
+
+    def questions(self, *, every: bool = False) -> tuple[Question, ...]:
+        """Return the questions that wait for a person; with `every`, the closed ones too."""
+        return self.journal.question_list(status=None if every else "open")
+
+    def actor(self, claimed: str | None) -> Actor:
+        """Return who acts: the claimed handle, else the person mapped to the operating system's user."""
+        return resolve_actor(self.config, claimed=claimed, os_user=self._os_user)
+
+    def open_warehouse(self) -> Warehouse:
+        """Open a read-only connection to the customer data; close it, or use it in a `with`."""
+        from gtm_orchestra.warehouse.connection import open_warehouse  # noqa: PLC0415 - ibis is heavy
+
+        return open_warehouse(self.config.source, self.root, self._environ)
+
+    def result(self, run_id: str, output_var: str) -> Any:  # noqa: ANN401 - any JSON document
+        """Return one task's result document.
+
+        Raises:
+            UsageError: The run has no such result yet.
+        """
+        for record in reversed(self.journal.records(run_id)):
+            if record.kind == "task.outcome" and record.body.get("output_var") == output_var:
+                return json.loads(self.artifacts.get(record.body["output"]))
+        raise UsageError(f"{run_id} has no result {output_var!r} yet", hint="see 'gtm runs show'")
+
+    @property
+    def _locks(self) -> Path:
+        return self.root / ".gtm" / "locks"
+
+    @cached_property
+    def _driver(self) -> Driver:
+        environment = Environment(
+            root=self.root,
+            config=self.config,
+            journal=self.journal,
+            artifacts=self.artifacts,
+            handlers=self._handlers,
+            clock=self._clock,
+            nonce=self._nonce,
+            open_warehouse=self.open_warehouse,
+            unavailable=lambda _agent: "",
+            review=self.review,
+            previous=self._previous_result,
+            progress=self._progress,
+        )
+        return Driver(environment, self.plans, self._locks)
+
+    def _plan_of(self, command: str, initiative: str) -> Revision | None:
+        latest = (self.plans.latest(plan_id) for plan_id in reversed(self.plans.ids()))
+        return next(
+            (r for r in latest if (r.definition.command, r.definition.initiative) == (command, initiative)),
+            None,
+        )
+
+    def _start(self, revision: Revision, as_of: datetime | None, actor: Actor) -> tuple[str, bool]:
+        """Return the run to drive: an unfinished one of the same revision and as-of, else a new one."""
+        now = self._clock()
+        plan_id = revision.definition.plan_id
+        rows = self.journal.run_list(plan_id=plan_id)
+        for row in reversed(rows):
+            same = row.digest == revision.digest and row.revision == revision.number
+            if row.status == "running" and same and as_of in (None, row.as_of):
+                return row.run_id, True
+            if row.status in _UNFINISHED and same and as_of == row.as_of:
+                return row.run_id, True
+        run_id = f"{plan_id.replace('plan-', 'run-', 1)}.{len(rows) + 1}"
+        for row in rows:
+            if row.status in _UNFINISHED:
+                self._supersede(row, run_id)
+        self.journal.start(
+            RunRow(
+                run_id=run_id,
+                plan_id=plan_id,
+                revision=revision.number,
+                digest=revision.digest,
+                command=revision.definition.command,
+                initiative=revision.definition.initiative,
+                status="running",
+                created_at=now,
+                as_of=(as_of or now).astimezone(UTC).replace(microsecond=0),
+                started_by=actor.handle,
+            )
+        )
+        return run_id, False
+
+    def _supersede(self, row: RunRow, by: str) -> None:
+        for question in self.journal.question_list(run_id=row.run_id, status="open"):
+            supersede(question, journal=self.journal, why=f"superseded by {by}")
+        self.journal.set_status(row.run_id, "superseded", why=f"superseded by {by}")
+
+    def _previous_result(self, run: RunRow, output_var: str) -> Any | None:  # noqa: ANN401 - any JSON document
+        for row in reversed(self.journal.run_list()):
+            if row.initiative == run.initiative and row.created_at < run.created_at:
+                try:
+                    return self.result(row.run_id, output_var)
+                except UsageError:
+                    continue
+        return None
+
+
+def _change(actor: Actor, at: datetime, what: str, why: str) -> Callable[[int], Change]:
+    return lambda revision: Change(
+        at=at, actor=actor.handle, identity=actor.identity, what=what, why=why, revision=revision
+    )
+
+
+def _blocking(segment: Coroutine[Any, Any, Segment]) -> Segment:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(segment)
+    segment.close()
+    raise UsageError("this call blocks, and an event loop is running", hint="await the same call with _async")
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid-{os.getuid()}"

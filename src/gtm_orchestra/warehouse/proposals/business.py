@@ -1,0 +1,150 @@
+"""Metrics, channels, business time zone and currency, as far as the data says anything about them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.warehouse.proposals.names import words
+from gtm_orchestra.warehouse.proposals.values import CURRENCIES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gtm_orchestra.warehouse.proposals.tables import RoleReading, TableReading
+
+__all__ = ["find_currency", "find_timezone", "frequent_events", "propose_channels", "propose_metrics"]
+
+_ZONES = {
+    "DE": "Europe/Berlin", "AT": "Europe/Vienna", "CH": "Europe/Zurich", "FR": "Europe/Paris", "ES": "Europe/Madrid",
+    "NL": "Europe/Amsterdam", "BE": "Europe/Brussels", "IT": "Europe/Rome", "GB": "Europe/London", "UK": "Europe/London",
+    "IE": "Europe/Dublin", "PL": "Europe/Warsaw", "SE": "Europe/Stockholm", "DK": "Europe/Copenhagen", "NO": "Europe/Oslo",
+    "FI": "Europe/Helsinki", "PT": "Europe/Lisbon", "GERMANY": "Europe/Berlin", "DEUTSCHLAND": "Europe/Berlin",
+    "FRANCE": "Europe/Paris", "SPAIN": "Europe/Madrid", "ESPANA": "Europe/Madrid", "NETHERLANDS": "Europe/Amsterdam",
+    "NEDERLAND": "Europe/Amsterdam", "AUSTRIA": "Europe/Vienna", "OSTERREICH": "Europe/Vienna", "UNITED KINGDOM": "Europe/London",
+}  # fmt: skip
+_MAJORITY = 0.6
+_PURCHASE = ("order placed", "order completed", "purchase", "purchased", "checkout completed", "payment succeeded", "payment completed", "order created", "subscription started", "subscription created", "plan purchased", "plan upgraded", "upgraded", "trial converted")
+_ACTIVATION = ("activated", "activation", "onboarding completed", "onboarding finished", "completed onboarding", "setup completed", "aha", "first project created", "project created", "workspace created", "integration connected", "invite sent", "teammate invited", "user invited", "report created", "dashboard created", "board created")
+_RETURN = ("login", "logged in", "session started", "session start", "app opened", "app open", "user logged in", "sign in", "signed in", "page viewed", "page view", "pageview")
+_CHANNEL_PURPOSES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "web": ("personalization", ("personalization", "personalisation", "web", "onsite", "functional", "preferences", "profiling")),
+    "in-app": ("personalization", ("personalization", "personalisation", "product", "inapp", "functional", "service", "profiling")),
+    "email": ("email-marketing", ("newsletter", "email", "emails", "mail", "mailing", "marketing")),
+    "ads": ("ads", ("ads", "advertising", "targeting", "retargeting", "remarketing")),
+    "sales": ("sales-contact", ("sales", "phone", "call", "outreach")),
+}  # fmt: skip
+
+
+def find_timezone(tables: Sequence[TableReading]) -> tuple[str, str, float]:
+    """Return the business time zone with evidence and confidence; UTC where the data says nothing."""
+    for table in tables:
+        column = table.find("timezone")
+        found = _majority(column.measure.vocabulary) if column is not None else None
+        if found is not None and column is not None and "/" in found[0]:
+            return found[0], f"{found[1]:.0%} of the values of {table.name}.{column.measure.name}", 0.8
+    for table in tables:
+        column = table.find("country")
+        found = _majority(column.measure.vocabulary) if column is not None else None
+        if found is not None and column is not None and (zone := _ZONES.get(" ".join(words(found[0])).upper())):
+            return zone, f"{found[1]:.0%} of the values of {table.name}.{column.measure.name} are one country", 0.6
+    return "UTC", "nothing in the data says; set it to the zone in which your business days begin", 0.2
+
+
+def find_currency(tables: Sequence[TableReading]) -> tuple[str, str, float]:
+    """Return the currency with evidence and confidence; USD where the data says nothing."""
+    for table in tables:
+        column = table.find("currency")
+        found = _majority(column.measure.vocabulary) if column is not None else None
+        if found is not None and column is not None and found[0].upper() in CURRENCIES:
+            return found[0].upper(), f"{found[1]:.0%} of the values of {table.name}.{column.measure.name}", 0.9
+    for table in tables:
+        for column in table.columns:
+            if column.unit in CURRENCIES:
+                return column.unit, f"named or written in {table.name}.{column.measure.name}", 0.8
+    return "USD", "nothing in the data says; set it to the currency of your reports", 0.2
+
+
+def _majority(counts: Mapping[str, int]) -> tuple[str, float] | None:
+    total = sum(counts.values())
+    if not total:
+        return None
+    value, rows = max(Counter(counts).items(), key=lambda item: (item[1], item[0]))
+    return (value, rows / total) if rows >= _MAJORITY * total else None
+
+
+def frequent_events(events: RoleReading | None, limit: int = 8) -> tuple[tuple[str, float], ...]:
+    """Return the most frequent event names with their share of rows, most frequent first."""
+    if events is None:
+        return ()
+    if "name" in events.constants:
+        return ((events.constants["name"], 1.0),)
+    counts = events.table.measure.column(events.columns["name"]).vocabulary
+    total = sum(counts.values())
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return tuple((name, rows / total) for name, rows in ranked[:limit])
+
+
+def propose_metrics(
+    events: RoleReading | None, opportunities: RoleReading | None, currency: str
+) -> dict[str, tuple[dict[str, Any], str, float]]:
+    """Return metric settings with evidence and confidence, by name."""
+    found: dict[str, tuple[dict[str, Any], str, float]] = {}
+    names = frequent_events(events, limit=1_000)
+    for metric, phrases, kind, window, what in (
+        ("activation_rate", _ACTIVATION, "proportion", "14d", "people who reach it within 14 days"),
+        ("purchase_rate", _PURCHASE, "proportion", "30d", "people who buy within 30 days"),
+        ("retention", _RETURN, "retention", "28d", "people who come back within 28 days"),
+    ):
+        event = _matching(names, phrases)
+        if event is not None:
+            settings = {"type": kind, "event": event, "window": window, "description": what}
+            found[metric] = (settings, f"event {event!r} is named like it", 0.6)
+    purchase = found.get("purchase_rate")
+    if purchase is not None and events is not None and "value" in events.columns:
+        unit = events.table.find("amount")
+        cents = " (in cents)" if unit is not None and unit.unit == "cents" else ""
+        settings = {
+            "type": "revenue", "event": purchase[0]["event"], "window": "30d", "unit": currency,
+            "winsorise": 0.99, "description": f"sum of {events.columns['value']} within 30 days{cents}",
+        }  # fmt: skip
+        found["revenue"] = (settings, f"{events.columns['value']!r} is an amount of money", 0.6)
+    if purchase is not None and "retention" not in found and "name" in getattr(events, "constants", {}):
+        settings = {"type": "retention", "event": purchase[0]["event"], "window": "90d", "description": "people who buy again within 90 days"}
+        found["retention"] = (settings, "orders are the only events", 0.5)
+    if opportunities is not None:
+        link, amount = opportunities.columns["account"], opportunities.columns["amount"]
+        settings = {
+            "type": "revenue", "event": None, "window": "90d", "unit": currency, "description": f"sum of {amount} per account ({link})",
+        }  # fmt: skip
+        found["pipeline_amount"] = (settings, f"{opportunities.table.name!r} has amounts", 0.5)
+    return found
+
+
+def _matching(names: Iterable[tuple[str, float]], phrases: Sequence[str]) -> str | None:
+    known = {" ".join(words(name)): name for name, _ in reversed(tuple(names))}
+    for phrase in phrases:
+        wanted = " ".join(words(phrase))
+        if wanted in known:
+            return known[wanted]
+    return None
+
+
+def propose_channels(purposes: Sequence[str], *, has_email: bool) -> dict[str, tuple[dict[str, Any], str, float]]:
+    """Return channel settings with evidence and confidence, by channel.
+
+    Args:
+        purposes: Purposes that the data knows consent for.
+        has_email: People have an e-mail address.
+    """
+    found: dict[str, tuple[dict[str, Any], str, float]] = {}
+    for channel, (default, hints) in _CHANNEL_PURPOSES.items():
+        matching = [p for hint in hints for p in sorted(purposes) if hint in words(p) or hint == p]
+        settings: dict[str, Any] = {"purpose": matching[0] if matching else default, "places": ["browser"] if channel == "web" else ["server"] if channel == "in-app" else ["batch"]}
+        if channel in {"email", "ads", "sales"} and has_email:
+            settings["identifier"] = "email"
+        if matching:
+            found[channel] = (settings, f"consent data knows the purpose {matching[0]!r}", 0.7)
+        else:
+            found[channel] = (settings, f"no consent data for {default!r}: the channel stays blocked until there is", 0.4)
+    return found

@@ -1,0 +1,282 @@
+"""What one column means: its measured values first, then its name. What nobody can tell stays unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
+
+from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, read_consent
+from gtm_orchestra.warehouse.proposals.lexicon import Concept, business_words, find_concept
+from gtm_orchestra.warehouse.proposals.names import fold
+from gtm_orchestra.warehouse.proposals.sensitive import proxy_category, special_category, special_values
+from gtm_orchestra.warehouse.proposals.values import NO, YES
+
+if TYPE_CHECKING:
+    from gtm_orchestra.config import AttributeType, Sensitivity
+    from gtm_orchestra.warehouse.proposals.measures import ColumnMeasure
+
+__all__ = ["ColumnReading", "read_column"]
+
+# The words that `warehouse.values.as_boolean` reads.
+_TRUTH = frozenset({"true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"})
+_SURE, _LIKELY, _WEAK = 0.95, 0.8, 0.5
+_CATEGORY_VALUES = 60
+_CATEGORY_SHARE = 0.5
+_NEUTRAL = frozenset({
+    "pending", "cleaned", "bounced", "unknown", "unconfirmed", "none", "na", "n/a", "transactional", "archived", "ausstehend",
+    "en attente", "pendiente", "in afwachting", "unbekannt", "not set", "expired", "deleted", "complained", "invalid",
+})  # fmt: skip
+_ID_HEADS = frozenset({"id", "key", "uuid", "guid", "uid"})
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnReading:
+    """What one column means, as far as its own values and name tell.
+
+    Attributes:
+        measure: The figures behind it.
+        concept: Name of the meaning in the lexicon; "" if nobody can tell.
+        label: The meaning in plain words.
+        type: Type for the attribute catalog; None if the values cannot be read as one.
+        format: How text is written, if it must be said: a strptime format or a decimal mark.
+        sensitivity: Class for the catalog.
+        note: Why that class.
+        consent: Set for a column of current consent.
+        evidence: What speaks for it, in words with figures.
+        confidence: From 0 to 1.
+        problem: Why the column cannot be used as it is; "" if it can.
+        unit: Currency code, "%" or "cents" if values or name tell.
+    """
+
+    measure: ColumnMeasure
+    concept: str
+    label: str
+    type: AttributeType | None
+    format: str | None
+    sensitivity: Sensitivity
+    note: str
+    consent: ConsentWords | None
+    evidence: str
+    confidence: float
+    problem: str
+    unit: str
+
+
+def read_column(measure: ColumnMeasure) -> ColumnReading:
+    """Return what a column means."""
+    type_, format_, problem = _type(measure)
+    reading = ColumnReading(
+        measure=measure, concept="", label="", type=type_, format=format_, sensitivity="unknown", note="",
+        consent=None, evidence=_figures(measure), confidence=0.0, problem=problem, unit=_unit(measure),
+    )  # fmt: skip
+    special = _special(reading)
+    if special is not None:
+        return special
+    by_value = _by_value(reading)
+    named = _by_name(reading)
+    consent = _consent(reading, named)
+    found = consent or by_value or named or _generic(reading)
+    proxy = proxy_category(measure.words)
+    if proxy is not None:
+        found = replace(found, sensitivity="proxy", note=f"may give away {proxy}", confidence=max(found.confidence, _LIKELY))
+    return found
+
+
+def _type(measure: ColumnMeasure) -> tuple[AttributeType | None, str | None, str]:
+    """Return type, format and problem of a column's values, whatever they mean."""
+    if measure.type == "other":
+        return None, None, "holds nested values"
+    if measure.type != "string" or measure.reading is None:
+        plain = {"boolean": "boolean", "integer": "number", "number": "number", "timestamp": "timestamp", "date": "timestamp"}
+        return cast("AttributeType", plain[measure.type]), None, ""
+    reading = measure.reading
+    if reading.form == "date" and reading.dates is not None:
+        dates = reading.dates
+        if dates.order == "ambiguous":
+            return None, None, "no value tells day from month; say which in [tables.ROLE.formats], %d/%m/%Y or %m/%d/%Y"
+        if not dates.iso and dates.format is None:
+            return None, None, "its times are written in more than one way"
+        if dates.iso and 0 < dates.zoned < 1:
+            return None, None, f"{dates.zoned:.0%} of its times carry a zone and the others do not"
+        return "timestamp", dates.format, ""
+    if reading.form == "number":
+        if reading.leading_zero:
+            return "string", None, ""
+        if reading.decimal is None:
+            return None, None, "no value tells the decimal mark from the thousands mark; say which in [tables.ROLE.formats]"
+        if measure.type == "string":
+            return "number", "decimal-comma" if reading.decimal == "," else "decimal-point", ""
+    if reading.form == "boolean" and set(reading.yes) | set(reading.no) <= _TRUTH:
+        return "boolean", None, ""
+    return "string", None, ""
+
+
+def _figures(measure: ColumnMeasure) -> str:
+    parts = [f"{measure.coverage:.0%} filled"]
+    if measure.filled:
+        parts.append("unique" if measure.unique else f"{measure.distinct:,} distinct")
+        if measure.reading is not None and measure.reading.form not in {"code", "empty"}:
+            parts.append(f"{measure.reading.share:.0%} {measure.reading.form}")
+        if measure.dates is not None and measure.dates.format is not None:
+            parts.append(f"written {measure.dates.format}")
+    return ", ".join(parts)
+
+
+def _unit(measure: ColumnMeasure) -> str:
+    if measure.reading is not None and measure.reading.unit:
+        return measure.reading.unit
+    if {"cents", "cent"} & set(measure.words):
+        return "cents"
+    codes = {"eur": "EUR", "euro": "EUR", "euros": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "dollars": "USD"}
+    return next((codes[word] for word in measure.words if word in codes), "")
+
+
+def _special(reading: ColumnReading) -> ColumnReading | None:
+    measure = reading.measure
+    category = special_category(measure.words)
+    how = "named so"
+    if category is None and measure.type == "string":
+        category, how = special_values(measure.vocabulary), "most of its values name it"
+    if category is None:
+        return None
+    return replace(
+        reading, concept="special", label=f"special category: {category}", sensitivity="special",
+        note=f"{category}, Art. 9 GDPR: {how}", evidence=f"{how}; {reading.evidence}", confidence=_SURE,
+    )  # fmt: skip
+
+
+def _by_value(reading: ColumnReading) -> ColumnReading | None:
+    """Return the meaning of values that speak for themselves, unless the name says a compatible one."""
+    measure = reading.measure
+    if measure.reading is None:
+        return None
+    found = {
+        "email": ("email", "e-mail address"), "ip": ("ip", "network address"), "iban": ("iban", "bank account"),
+        "card": ("iban", "payment card"), "phone": ("phone", "telephone number"),
+    }.get(measure.reading.form)  # fmt: skip
+    if found is None:
+        if measure.reading.form in {"country", "currency", "zone", "locale"} and find_concept(measure.words) is None:
+            names = {"country": "country", "currency": "currency", "zone": "timezone", "locale": "language"}
+            concept = names[measure.reading.form]
+            return replace(
+                reading, concept=concept, label=concept, sensitivity="internal", confidence=_LIKELY,
+                evidence=f"values are {measure.reading.form} codes; {reading.evidence}",
+            )  # fmt: skip
+        return None
+    concept, label = found
+    named = find_concept(measure.words)
+    if named is not None and named[0].name in {"owner", "full_name", "person_id", "account_id", "external_id", "phone"}:
+        return None if named[0].name != "phone" or concept == "phone" else _personal(reading, concept, label, _LIKELY)
+    if concept == "phone" and named is not None:
+        return None
+    sure = _SURE if named is not None and named[0].name == concept else _LIKELY
+    return _personal(reading, concept, label, sure)
+
+
+def _personal(reading: ColumnReading, concept: str, label: str, confidence: float) -> ColumnReading:
+    return replace(
+        reading, concept=concept, label=label, sensitivity="personal", note=f"values have the form of: {label}",
+        confidence=confidence, evidence=f"values have the form of: {label}; {reading.evidence}",
+    )  # fmt: skip
+
+
+def _by_name(reading: ColumnReading) -> ColumnReading | None:
+    measure = reading.measure
+    named = find_concept(measure.words)
+    if named is None:
+        return None
+    concept, sure = named
+    shape = measure.shape
+    if shape == "number" and measure.epoch and "time" in concept.shapes and "number" not in concept.shapes:
+        return replace(
+            reading, concept=concept.name, label=concept.label, type="timestamp", sensitivity=concept.sensitivity,
+            evidence=f"named so; whole numbers that are times in {measure.epoch}; {reading.evidence}", confidence=sure,
+            format=f"epoch-{measure.epoch}", problem="",
+        )  # fmt: skip
+    if shape == "empty":
+        return replace(
+            reading, concept=concept.name, label=concept.label, sensitivity=concept.sensitivity, confidence=_WEAK,
+            evidence=f"named so; {reading.evidence}",
+        )  # fmt: skip
+    if shape not in concept.shapes or not _plausible(concept, measure):
+        return None
+    note = concept.label if concept.sensitivity == "personal" else "free text" if concept.name == "free_text" else ""
+    return replace(
+        reading, concept=concept.name, label=concept.label, sensitivity=concept.sensitivity, note=note,
+        evidence=f"named so; {reading.evidence}", confidence=sure,
+    )  # fmt: skip
+
+
+def _plausible(concept: Concept, measure: ColumnMeasure) -> bool:
+    """Return whether figures allow a meaning whose shape they have."""
+    low, high = measure.low, measure.high
+    numeric = isinstance(low, float) and isinstance(high, float)
+    if concept.name == "age" and numeric:
+        return 0 <= low and high <= 120  # type: ignore[operator]  # numeric holds
+    if concept.name == "probability" and numeric:
+        return 0 <= low and high <= 100  # type: ignore[operator]  # numeric holds
+    if concept.name in {"quantity", "orders_count", "seats", "page_views"} and numeric:
+        return low >= 0  # type: ignore[operator]  # numeric holds
+    if concept.name in {"is_active", "email_verified", "is_admin", "is_test"} and measure.shape == "number":
+        return measure.binary
+    if concept.name in {"first_name", "last_name", "full_name"} and measure.reading is not None:
+        return not any(letter.isdigit() for value in list(measure.vocabulary)[:5] for letter in value)
+    if concept.name == "event_name":
+        return measure.distinct <= max(50, measure.filled // 3)
+    if concept.name == "country" and measure.type == "string":
+        return measure.distinct <= 260  # noqa: PLR2004 - there are no more countries
+    return True
+
+
+def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReading | None:
+    measure = reading.measure
+    if named is not None and named.concept in {"granted_at", "withdrawn_at", "confirmed_at", "consent_proof", "marketing_contact_status", "email_verified"}:
+        return None
+    said = read_consent(measure.words)
+    two_valued = measure.binary or _status_words(measure)
+    if said is None and named is not None and named.concept == "consent_status" and two_valued:
+        said = ConsentWords("general", inverted=False, weak=True)
+    if said is None or not two_valued:
+        return None
+    which = "an objection (yes means no)" if said.inverted else "an agreement"
+    return replace(
+        reading, concept="consent", label=f"{which} for {said.purpose}", sensitivity="internal", consent=said,
+        confidence=_WEAK if said.weak else 0.9, evidence=f"named as {which}, two-valued; {reading.evidence}",
+        note="current state only: not provable at exposure time",
+    )  # fmt: skip
+
+
+def _status_words(measure: ColumnMeasure) -> bool:
+    folded = {fold(value) for value in measure.vocabulary}
+    return bool(folded) and folded <= YES | NO | _NEUTRAL and bool(folded & (YES | NO))
+
+
+def _generic(reading: ColumnReading) -> ColumnReading:
+    """Return what can be said of a column that no phrase names: its type, and whether its words are harmless."""
+    measure = reading.measure
+    if not measure.filled:
+        return replace(reading, problem=reading.problem or "is empty and its name is not known")
+    harmless = bool(measure.words) and set(measure.words) <= business_words()
+    sensitivity: Sensitivity = "internal" if harmless and measure.shape != "prose" else "unknown"
+    why = "every word of its name is a business word" if harmless else "its name is not known"
+    label, sure = "", _LIKELY if harmless else _WEAK
+    if measure.shape == "time":
+        label = "a time"
+    elif measure.shape == "flag" or (measure.type == "integer" and measure.binary):
+        label = "yes or no"
+    elif measure.shape == "number":
+        label = "identifier" if set(measure.words) & _ID_HEADS else "a number"
+    elif measure.shape == "prose":
+        label = "free text"
+    elif measure.shape == "url":
+        label = "a web address"
+    elif measure.words and set(measure.words) & _ID_HEADS:
+        label = "identifier"
+    elif measure.distinct <= _CATEGORY_VALUES and measure.distinct <= max(2, _CATEGORY_SHARE * measure.filled):
+        label = "a category"
+    if not label:
+        return replace(reading, problem=reading.problem or "neither its name nor its values tell what it is")
+    return replace(
+        reading, concept="generic", label=label, sensitivity=sensitivity, confidence=sure,
+        note="free text" if label == "free text" else "", evidence=f"{why}; {reading.evidence}",
+    )  # fmt: skip

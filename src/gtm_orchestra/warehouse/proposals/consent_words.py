@@ -1,0 +1,79 @@
+"""Whether a two-valued column says what a person agreed to, for which purpose, and which way round."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["ConsentWords", "read_consent"]
+
+_NEGATIVE = (
+    "optout", "optedout", "unsubscribed", "unsubscribe", "do not", "donotcontact", "donotemail", "donotcall", "dnc",
+    "widerspruch", "widersprochen", "abgemeldet", "desinscrit", "desabonne", "opposition", "baja", "afgemeld",
+    "uitgeschreven", "no marketing", "keine werbung", "werbesperre", "no contact", "no email", "no calls", "kein newsletter",
+    "not contact", "stop email", "emailsperre", "geen",
+)  # fmt: skip
+_POSITIVE = (
+    "optin", "optedin", "consent", "consented", "permission", "accepts", "accept", "accepted", "agree", "agreed",
+    "agrees", "allow", "allows", "allowed", "einwilligung", "einverstanden", "zustimmung", "erlaubnis",
+    "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "consentement", "consenti", "accepte", "acepta",
+    "consentimiento", "autoriza", "autorizacion", "permiso", "toestemming", "akkoord", "gdpr", "dsgvo", "rgpd", "lopd",
+    "newsletter", "newsletteranmeldung", "newsletteroptin", "wants", "ok", "subscribed", "subscriber", "abonniert",
+    "abonne", "suscrito", "aangemeld", "subscription", "infolettre", "boletin", "nieuwsbrief", "mailing",
+)  # fmt: skip
+# Terms of use are a contract, a privacy notice is information: neither is an agreement to be addressed.
+_NO_CONSENT = frozenset({"terms", "tos", "agb", "conditions", "cgv", "cgu", "policy", "privacy", "notice", "datenschutz", "voorwaarden", "condiciones", "double", "doi", "confirmed", "contract"})
+_PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
+    ("sms-marketing", frozenset({"sms", "textmessage"})),
+    ("whatsapp-marketing", frozenset({"whatsapp"})),
+    ("phone-marketing", frozenset({"phone", "call", "calls", "telefon", "telephone", "telefono", "telefoon", "tel", "telefonwerbung", "donotcall", "dnc", "anruf"})),
+    ("postal-marketing", frozenset({"post", "postal", "directmail", "brief", "postwerbung", "courrier"})),
+    ("personalization", frozenset({"personalization", "personalisation", "personalized", "personalised", "personalisierung", "personnalisation", "personalizacion", "personalisatie", "profiling", "profilierung", "profilage", "perfilado"})),
+    ("ads", frozenset({"ads", "advertising", "advertisement", "retargeting", "remarketing", "targeting", "publicite", "publicidad", "advertenties"})),
+    ("analytics", frozenset({"analytics", "tracking", "statistics", "statistik", "cookies", "cookie", "mesure"})),
+    ("third-party", frozenset({"third", "partner", "partners", "partnern", "partenaires", "socios", "derden", "dritte", "sharing", "sell"})),
+    ("newsletter", frozenset({"newsletter", "newsletters", "newsletteranmeldung", "newsletteroptin", "infolettre", "boletin", "nieuwsbrief", "mailing"})),
+    ("email-marketing", frozenset({"email", "emails", "mail", "emailwerbung", "donotemail", "emailsperre", "correo", "courriel", "mails"})),
+    ("sales-contact", frozenset({"sales", "vertrieb"})),
+    ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen"})),
+)  # fmt: skip
+_WEAK = frozenset({"subscribed", "subscriber", "subscription", "accepted", "ok", "abonniert", "abonne", "suscrito", "aangemeld", "baja", "accepte", "agreed", "allowed", "geen", "consent", "accept", "allow", "allows", "permission", "wants", "opposition", "mailing", "accepts"})
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentWords:
+    """What a header says about consent.
+
+    Attributes:
+        purpose: Purpose of processing, in our words.
+        inverted: A yes in this column is a no to the purpose (an opt-out).
+        weak: The words fit other meanings too; the surroundings must agree.
+    """
+
+    purpose: str
+    inverted: bool
+    weak: bool = False
+
+
+def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
+    """Return what a header says about consent, or None.
+
+    >>> read_consent(("email", "optedout"))
+    ConsentWords(purpose='email-marketing', inverted=True, weak=False)
+    >>> read_consent(("terms", "accepted")) is None
+    True
+    """
+    if set(header) & _NO_CONSENT:
+        return None
+    padded = f" {' '.join(header)} "
+    negative = [phrase for phrase in _NEGATIVE if f" {phrase} " in padded]
+    positive = [phrase for phrase in _POSITIVE if f" {phrase} " in padded]
+    if not negative and not positive:
+        return None
+    purpose = next((name for name, known in _PURPOSES if set(header) & known), None)
+    hits = {*negative, *positive}
+    weak = hits <= _WEAK and purpose is None
+    if purpose in {"email-marketing", "phone-marketing"} and hits <= {"ok", "accepted", "allowed", "subscription"}:
+        weak = True
+    if purpose is None:
+        purpose = "general"
+    return ConsentWords(purpose, inverted=bool(negative), weak=weak)

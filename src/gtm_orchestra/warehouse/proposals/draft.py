@@ -1,0 +1,213 @@
+"""`propose`: read an unknown source and write down what it seems to be, with evidence, for a person to review."""
+
+from __future__ import annotations
+
+import getpass
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.config import REQUIRED_COLUMNS, Config, ConsentSettings
+from gtm_orchestra.errors import SourceError
+from gtm_orchestra.warehouse.proposals.business import (
+    find_currency,
+    find_timezone,
+    frequent_events,
+    propose_channels,
+    propose_metrics,
+)
+from gtm_orchestra.warehouse.proposals.columns import read_column
+from gtm_orchestra.warehouse.proposals.entries import Entries, consent_words
+from gtm_orchestra.warehouse.proposals.measures import measure_table
+from gtm_orchestra.warehouse.proposals.names import slug, words
+from gtm_orchestra.warehouse.proposals.proposal import Evidence, Proposal
+from gtm_orchestra.warehouse.proposals.tables import RoleReading, TableReading, assign_roles
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gtm_orchestra.config import TableRole
+    from gtm_orchestra.warehouse.connection import Warehouse
+
+__all__ = ["propose"]
+
+_UNCERTAIN = 0.7
+
+
+def propose(
+    warehouse: Warehouse,
+    *,
+    name: str,
+    source: str = ".",
+    timezone: str | None = None,
+    currency: str | None = None,
+    author: str | None = None,
+    dbt_manifest: Path | None = None,
+) -> Proposal:
+    """Return what a source seems to be. Read-only; deterministic for the same data.
+
+    Args:
+        warehouse: The open source.
+        name: Of the workspace.
+        source: `[source] url` to be written; never with a password.
+        timezone: Business time zone, if it is known; else what the data suggests.
+        currency: The same for money.
+        author: Operating-system user who becomes the first person of `[people]`; default: the current one.
+        dbt_manifest: A manifest.json of dbt whose owners, descriptions, freshness and tags are taken over.
+
+    Raises:
+        SourceError: No table of people is found, or a table or the manifest cannot be read.
+    """
+    tables = tuple(_read(warehouse, table) for table in warehouse.table_names())
+    roles, without = assign_roles(warehouse, tables)
+    if "people" not in roles:
+        raise SourceError(
+            f"no table of {warehouse.where} looks like people: none has a column that tells persons apart "
+            f"beside names or addresses; tables there: {', '.join(t.name for t in tables)}",
+            hint="write gtm.toml by hand: docs/gtm-toml.md shows [tables.people]",
+        )
+    entries = Entries()
+    for table in tables:
+        role = next((found for found in roles.values() if found.table.name == table.name), None)
+        if role is None:
+            entries.skip(table.name, table.columns, without[table.name])
+        else:
+            entries.add(role)
+    events = roles.get("events")
+    if events is not None:
+        entries.add_events(events, frequent_events(events))
+    evidence = {f"tables.{role}": Evidence(text=r.evidence, confidence=round(r.confidence, 2)) for role, r in roles.items()}
+    raw = _config(name, source, tables, roles, entries, evidence, timezone, currency, author)
+    proposal = Proposal(
+        config=Config.model_validate(raw),
+        columns=tuple(entries.columns),
+        evidence=dict(sorted(evidence.items())),
+        tables_without_role=dict(sorted(without.items())),
+        next_steps=(),
+    )
+    if dbt_manifest is not None:
+        from gtm_orchestra.warehouse.dbt import apply_manifest, read_manifest  # noqa: PLC0415 - rarely needed
+
+        proposal = apply_manifest(proposal, read_manifest(dbt_manifest))
+    return proposal.model_copy(update={"next_steps": _next_steps(proposal)})
+
+
+def _read(warehouse: Warehouse, name: str) -> TableReading:
+    measure = measure_table(warehouse, name)
+    return TableReading(measure, tuple(_in_context(read_column(c), name) for c in measure.columns))
+
+
+def _in_context(reading: Any, table: str) -> Any:  # noqa: ANN401 - a ColumnReading in, one out
+    """Let the table decide what a bare "name" names, where its values do not contradict."""
+    measure = reading.measure
+    bare = measure.words in {("name",), ("nom",), ("naam",), ("names",)} and measure.type == "string"
+    if not bare or measure.shape not in {"text", "prose"}:
+        return reading
+    about = set(words(table))
+    if about & {"accounts", "account", "companies", "company", "organizations", "organisations", "workspaces", "teams", "firmen", "entreprises", "empresas", "bedrijven", "orgs", "tenants", "organization"}:
+        return replace(reading, concept="account_name", label="name of the company", sensitivity="internal", confidence=0.85, problem="", evidence=f"named so in {table!r}; {reading.evidence}")
+    if about & {"customers", "customer", "users", "user", "contacts", "contact", "people", "leads", "members", "kunden", "clients", "clientes", "klanten", "nutzer", "newsletter", "subscribers"}:
+        return replace(reading, concept="full_name", label="name of the person", sensitivity="personal", note="name", confidence=0.85, problem="", evidence=f"named so in {table!r}; {reading.evidence}")
+    return reading
+
+
+def _config(  # noqa: PLR0913 - one value per part of gtm.toml
+    name: str,
+    source: str,
+    tables: tuple[TableReading, ...],
+    roles: dict[TableRole, RoleReading],
+    entries: Entries,
+    evidence: dict[str, Evidence],
+    timezone: str | None,
+    currency: str | None,
+    author: str | None,
+) -> dict[str, Any]:
+    zone = (timezone, "given", 1.0) if timezone else find_timezone(tables)
+    money = (currency, "given", 1.0) if currency else find_currency(tables)
+    evidence["workspace.timezone"] = Evidence(text=zone[1], confidence=zone[2])
+    evidence["workspace.currency"] = Evidence(text=money[1], confidence=money[2])
+    has_email = "email" in roles["people"].columns
+    channels = propose_channels(_purposes(roles, entries), has_email=has_email)
+    metrics = propose_metrics(roles.get("events"), roles.get("opportunities"), str(money[0]))
+    # A metric of opportunities needs SQL that only the owner of the data can stand for.
+    metrics = {key: value for key, value in metrics.items() if value[0].get("event")}
+    for part, found in (("channels", channels), ("metrics", metrics)):
+        evidence |= {f"{part}.{key}": Evidence(text=text, confidence=sure) for key, (_, text, sure) in found.items()}
+    for purpose, snapshot in entries.snapshots.items():
+        reading = roles["people"].table.measure.column(snapshot["column"])
+        evidence[f"consent.snapshots.{purpose}"] = Evidence(
+            text=f"{snapshot['column']!r} is two-valued ({reading.coverage:.0%} filled); not provable at exposure time", confidence=0.8
+        )
+    handle = author or getpass.getuser()
+    return {
+        "workspace": {"name": name, "timezone": zone[0], "currency": money[0]},
+        "source": {"url": source},
+        "tables": {role: _table(role, roles[role], entries) for role in REQUIRED_COLUMNS if role in roles},
+        "consent": _consent(roles, entries),
+        "channels": {channel: settings for channel, (settings, _, _) in channels.items()},
+        "people": {slug(handle): {"name": handle, "roles": ["personalization-architect"], "os_user": handle}},
+        "metrics": {key: settings for key, (settings, _, _) in metrics.items()},
+        "suppressions": entries.suppressions,
+        "attributes": entries.attributes,
+    }
+
+
+def _table(role: str, found: RoleReading, entries: Entries) -> dict[str, Any]:
+    settings: dict[str, Any] = {"table": found.table.name, "columns": entries.meanings[role]}
+    if found.constants:
+        settings["constants"] = dict(found.constants)
+    if entries.formats[role]:
+        settings["formats"] = entries.formats[role]
+    if found.person_by is not None:
+        settings["person_by"] = found.person_by
+    return settings
+
+
+def _purposes(roles: dict[TableRole, RoleReading], entries: Entries) -> tuple[str, ...]:
+    found = set(entries.snapshots)
+    log = roles.get("consents")
+    if log is not None:
+        if "purpose" in log.constants:
+            found.add(log.constants["purpose"])
+        else:
+            found |= set(log.table.measure.column(log.columns["purpose"]).vocabulary)
+    return tuple(sorted(found))
+
+
+def _consent(roles: dict[TableRole, RoleReading], entries: Entries) -> dict[str, Any]:
+    settings: dict[str, Any] = {"snapshots": entries.snapshots}
+    log = roles.get("consents")
+    if log is not None and "status" in log.columns:
+        by_name = {c.measure.name: c for c in log.table.columns}
+        yes, no = consent_words({"status": by_name[log.columns["status"]]})
+        usual = ConsentSettings()
+        settings["granted"] = sorted({*usual.granted, *yes})
+        settings["denied"] = sorted({*usual.denied, *no})
+    return settings
+
+
+def _next_steps(proposal: Proposal) -> tuple[str, ...]:
+    config = proposal.config
+    steps = ["name a privacy lead: give one of [people] the role privacy-lead; without one nobody can sign off"]
+    zone, money = proposal.evidence["workspace.timezone"], proposal.evidence["workspace.currency"]
+    for part, found in (("timezone", zone), ("currency", money)):
+        if found.confidence < _UNCERTAIN:
+            steps.append(f"check [workspace] {part} = {getattr(config.workspace, part)!r}: {found.text}")
+    steps += [
+        f"check [tables.{path.removeprefix('tables.')}]: {found.text}"
+        for path, found in proposal.evidence.items()
+        if path.startswith("tables.") and found.confidence < _UNCERTAIN
+    ]
+    blocked = [path.removeprefix("channels.") for path, e in proposal.evidence.items() if path.startswith("channels.") and "no consent data" in e.text]
+    if blocked:
+        steps.append(f"say where consent for {', '.join(blocked)} is kept: the data shows none, so these channels stay blocked")
+    special = [name for name, a in config.attributes.items() if a.sensitivity == "special"]
+    if special:
+        steps.append(f"deny the special categories: gtm catalog deny {' '.join(special)}")
+    ambiguous = [f"{c.table}.{c.column}" for c in proposal.unmapped if "no value tells" in c.why_not]
+    if ambiguous:
+        steps.append(f"say how these are written, under formats of their table: {', '.join(ambiguous)}")
+    other = [c for c in proposal.unmapped if "no value tells" not in c.why_not]
+    if other:
+        steps.append(f"look at {len(other)} unmapped column{'s' if len(other) > 1 else ''}, listed at the end of gtm.toml")
+    steps.append("accept what is safe: gtm catalog accept --safe; then review the rest: gtm catalog review")
+    return tuple(steps)

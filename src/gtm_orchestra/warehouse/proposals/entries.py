@@ -1,0 +1,202 @@
+"""Catalog entries and mapped columns from what the tables are: every useful column once, under one name."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.warehouse.proposals.names import fold, slug, words
+from gtm_orchestra.warehouse.proposals.proposal import ColumnProposal
+from gtm_orchestra.warehouse.proposals.values import NO, YES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gtm_orchestra.warehouse.proposals.columns import ColumnReading
+    from gtm_orchestra.warehouse.proposals.tables import RoleReading
+
+__all__ = ["Entries", "describe"]
+
+_CONSENT_CONCEPTS = frozenset({"consent", "consent_status"})
+_NO_ATTRIBUTE = frozenset({"key", "account", "anonymous", "loaded_at"})
+_GIVEN_YES, _GIVEN_NO = ("yes", "true", "1"), ("no", "false", "0")
+
+
+def describe(reading: ColumnReading) -> str:
+    """Return what a column is, in a few words for the catalog."""
+    unit = f" in {reading.unit}" if reading.unit and reading.unit != "%" else ""
+    return (reading.label or reading.concept) + unit
+
+
+class Entries:
+    """Collects what becomes of each column of the mapped tables.
+
+    Attributes:
+        attributes: Catalog entries by name.
+        snapshots: Consent snapshots by purpose.
+        suppressions: People kept out, by name.
+        columns: One proposal per column looked at.
+        meanings: Role → meaning → column.
+        formats: Role → column → how its text is written.
+    """
+
+    def __init__(self) -> None:
+        self.attributes: dict[str, dict[str, Any]] = {}
+        self.snapshots: dict[str, dict[str, Any]] = {}
+        self.suppressions: dict[str, dict[str, Any]] = {}
+        self.columns: list[ColumnProposal] = []
+        self.meanings: dict[str, dict[str, str]] = {}
+        self.formats: dict[str, dict[str, str]] = {}
+
+    def add(self, found: RoleReading) -> None:
+        """Take in every column of a table with a role."""
+        role = found.role
+        self.meanings[role] = dict(found.columns)
+        self.formats[role] = {}
+        back = {column: meaning for meaning, column in found.columns.items()}
+        for reading in found.table.columns:
+            name = reading.measure.name
+            meaning = back.get(name, "")
+            attribute = consent = why_not = ""
+            usable = bool(reading.concept) and not reading.problem
+            if reading.format is not None and (meaning or usable):
+                self.formats[role][name] = reading.format
+            if role == "people" and usable and (purpose := self._snapshot(reading)):
+                consent = purpose
+            elif role in {"people", "accounts"} and usable and meaning not in _NO_ATTRIBUTE:
+                attribute = self._attribute(found, reading)
+            elif not meaning and usable:
+                meaning = self._extra(role, reading)
+                if role == "subscriptions" and reading.type is not None:
+                    attribute = self._joined(found, reading)
+            if role == "subscriptions" and meaning in {"plan", "amount", "status", "started_at", "ended_at"} and not attribute and reading.type:
+                attribute = self._joined(found, reading)
+            if not (attribute or consent or meaning):
+                why_not = reading.problem or "neither its name nor its values tell what it is"
+            self.columns.append(
+                _proposed(reading, role=role, meaning=meaning, attribute=attribute, consent=consent, why_not=why_not)
+            )
+
+    def skip(self, table: str, readings: Sequence[ColumnReading], why: str) -> None:
+        """Take in a table without a role: all its columns stay unmapped."""
+        self.columns += [_proposed(r, why_not=f"its table has no role: {why}") for r in readings if r.measure.table == table]
+
+    def add_events(self, events: RoleReading, names: Sequence[tuple[str, float]]) -> None:
+        """Add how often the most frequent events happened, and how long ago."""
+        many = len(names) > 1
+        for name, share in names:
+            base = slug(name)
+            evidence = f"{share:.0%} of the rows of {events.table.name!r}"
+            window = "90d" if "name" in events.constants else "30d"
+            common = {
+                "table": "events", "event": name, "type": "number", "sensitivity": "internal", "confidence": 0.9,
+                "evidence": evidence, "purpose": "personalization",
+            }  # fmt: skip
+            self.attributes[self._free(f"{base}_{window}")] = {
+                **common, "measure": "count", "window": window, "description": f"how often {name!r} in {window[:-1]} days",
+            }  # fmt: skip
+            self.attributes[self._free(f"days_since_{base}")] = {
+                **common, "measure": "days_since_last", "description": f"days since the last {name!r}",
+            }  # fmt: skip
+        if many:
+            self.attributes[self._free("active_days_30d")] = {
+                "table": "events", "event": "*", "type": "number", "sensitivity": "internal", "confidence": 0.9,
+                "evidence": f"all rows of {events.table.name!r}", "purpose": "personalization",
+                "measure": "distinct_days", "window": "30d", "description": "days with any event in 30 days",
+            }  # fmt: skip
+
+    def _free(self, name: str) -> str:
+        taken = re.match(r"^(person_id$|consent__|suppressed__|addressable__)", name)
+        name = f"{name}_value" if taken else name
+        if name not in self.attributes:
+            return name
+        number = 2
+        while f"{name}_{number}" in self.attributes:
+            number += 1
+        return f"{name}_{number}"
+
+    def _attribute(self, found: RoleReading, reading: ColumnReading) -> str:
+        if reading.type is None:
+            return ""
+        name = slug(reading.measure.name)
+        if found.role == "accounts" and not name.startswith(("account", "company")):
+            name = f"account_{name}"
+        name = self._free(name)
+        self.attributes[name] = self._settings(reading, found.role, reading.measure.name)
+        return name
+
+    def _joined(self, found: RoleReading, reading: ColumnReading) -> str:
+        """Offer a column of the latest subscription as an attribute of its account or person."""
+        role = "accounts" if "account" in found.columns else "people"
+        name = slug(reading.measure.name)
+        name = self._free(name if name.startswith(("subscription", "plan", "mrr")) else f"subscription_{name}")
+        self.attributes[name] = self._settings(reading, role, f"{found.table.name}.{reading.measure.name}")
+        return name
+
+    def _settings(self, reading: ColumnReading, role: str, column: str) -> dict[str, Any]:
+        return {
+            "table": role, "column": column, "type": reading.type, "description": describe(reading),
+            "purpose": "personalization", "sensitivity": reading.sensitivity, "sensitivity_note": reading.note,
+            "evidence": reading.evidence, "confidence": round(reading.confidence, 2),
+        }  # fmt: skip
+
+    def _extra(self, role: str, reading: ColumnReading) -> str:
+        """Map a column that its role does not need, under what it is, so that nobody wonders later."""
+        taken = self.meanings[role]
+        concept = reading.concept if reading.concept not in {"generic", "consent", "special"} else slug(reading.measure.name)
+        if reading.concept == "special" or (reading.concept == "generic" and reading.sensitivity == "unknown"):
+            return ""
+        # The words with a fixed meaning for a role belong to the column that was chosen for it.
+        if concept in taken or concept in {"key", "person", "time", "name", "at", "status", "purpose", "expires_at", "proof"}:
+            concept = slug(reading.measure.name)
+        if concept in taken or concept in {"key", "person", "time", "at", "name", "purpose", "expires_at"}:
+            concept = f"{concept}_{len(taken)}"
+        taken[concept] = reading.measure.name
+        return concept
+
+    def _snapshot(self, reading: ColumnReading) -> str:
+        """Take a column of current consent as a snapshot; a second one of a purpose becomes a suppression or a name."""
+        said = reading.consent
+        if said is None or said.weak:
+            return ""
+        yes, no = _words(reading)
+        if said.inverted:
+            yes, no = no, yes
+        purpose = said.purpose
+        if purpose in self.snapshots:
+            purpose = "-".join(words(reading.measure.name))
+        self.snapshots[purpose] = {"column": reading.measure.name, "granted": yes, "denied": no}
+        return purpose
+
+
+def _words(reading: ColumnReading) -> tuple[list[str], list[str]]:
+    """Return the words for yes and no as the column writes them, in lower case; the usual ones for a side not seen."""
+    measure = reading.measure
+    if measure.type == "boolean":
+        return ["true"], ["false"]
+    if measure.type == "integer":
+        return ["1"], ["0"]
+    yes = sorted({value.strip().lower() for value in measure.vocabulary if fold(value.strip()) in YES})
+    no = sorted({value.strip().lower() for value in measure.vocabulary if fold(value.strip()) in NO})
+    return yes or list(_GIVEN_YES), no or list(_GIVEN_NO)
+
+
+def _proposed(reading: ColumnReading, **where: str) -> ColumnProposal:
+    return ColumnProposal(
+        table=reading.measure.table,
+        column=reading.measure.name,
+        type=reading.type,
+        sensitivity=reading.sensitivity,
+        evidence=reading.evidence,
+        confidence=round(reading.confidence, 2),
+        **where,  # type: ignore[arg-type]  # every field given is a text
+    )
+
+
+def consent_words(readings: Mapping[str, ColumnReading]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the words for yes and no that a consent log's status column uses, beyond the usual ones."""
+    status = readings.get("status")
+    if status is None:
+        return (), ()
+    yes, no = _words(status)
+    return tuple(yes), tuple(no)
