@@ -58,8 +58,8 @@ def eligibility_markdown(material: Material) -> bytes:
     lines += [
         (
             "A profile is a segment of people, not one person's record. A comparison with a missing value is "
-            "false: somebody without a value is never in by accident. Consent and suppression are asked on every "
-            "channel as well, and a missing answer means the fallback."
+            "false: somebody without a value is never in by accident. Consent and suppression are asked on "
+            "every channel as well, and a missing answer means the fallback."
         ),
         "",
         "## People left out of every profile",

@@ -56,8 +56,10 @@ def prose(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """Return a name as a Markdown code span; a pipe inside would end the table's cell."""
-    safe = clean(text).replace("`", "'").replace("|", "¦")
+    """Return a name as a Markdown code span, or as prose when it holds what some renderer might act on."""
+    safe = clean(text)
+    if set(safe) & set("<>[]|`"):
+        return prose(safe)
     return f"`{safe}`" if safe else ""
 
 

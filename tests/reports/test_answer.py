@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.reports.answer import (
+    at_a_glance,
+    channel_answers,
+    effects_line,
+    headline,
+    next_steps,
+    not_understood,
+    signers,
+    staleness,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    from gtm_orchestra.reports.material import Material
+
+
+def test_the_headline_names_every_channel_with_its_figure_or_its_reason(material: Material) -> None:
+    assert headline(material) == (
+        "3 of 5 channels can be personalised for 'PLG Onboarding': Web (31,002 people), "
+        "In-app (30,880 people), Sales (19,870 people); "
+        "E-mail is blocked because consent integrity for marketing_email is 71.3 %, the floor is 95 %: "
+        "13,712 of 47,812 people have no status that is known, unexpired and provable; "
+        "Ads is left out because the constraints say 'no ads pixel'."
+    )
+
+
+def test_the_verdict_sorts_channels_into_those_that_may_go_and_those_that_may_not(material: Material) -> None:
+    assert verdict(material) == (
+        "Web, In-app and Sales can be personalised; E-mail is blocked; Ads was left out as asked."
+    )
+
+
+def test_nothing_going_is_said_as_such(material: Material) -> None:
+    none = material.activation.model_copy(
+        update={
+            "activations": tuple(
+                a.model_copy(update={"go": False, "blockers": ("no accepted attribute",)})
+                for a in material.activation.activations
+            )
+        }
+    )
+    stopped = replace(material, activation=none)
+
+    assert verdict(stopped) == (
+        "No channel can be personalised yet; Web, In-app, E-mail and Sales are blocked; Ads was left out "
+        "as asked."
+    )
+    assert channel_answers(stopped)[0].why == (
+        "Consent is in order, but no profile may be used here yet: no accepted attribute."
+    )
+
+
+def test_a_blocked_channel_says_its_reach_why_what_mends_it_and_who_decides(material: Material) -> None:
+    email = next(a for a in channel_answers(material) if a.channel == "email")
+
+    assert (email.status, email.reachable, email.profiles) == ("BLOCKED", "12,904", ())
+    assert email.mend == "Ask the 13,712 people again, or load the missing double-opt-in records."
+    assert email.decides == "Priya Nair (privacy lead)"
+
+
+def test_a_channel_asked_for_and_not_looked_at_is_not_dropped(material: Material) -> None:
+    consent = material.consent.model_copy(
+        update={"channels": tuple(c for c in material.consent.channels if c.channel != "sales")}
+    )
+    answers = channel_answers(replace(material, consent=consent))
+
+    assert [a.channel for a in answers] == ["web", "in-app", "email", "ads", "sales"]
+    assert (answers[-1].status, answers[-1].why) == ("LEFT OUT", "It was not looked at.")
+
+
+def test_a_stale_source_says_since_when_and_how_old(material: Material) -> None:
+    told = [staleness(t) for t in material.inventory.tables]
+
+    assert told == [
+        "",
+        "",
+        (
+            "no new rows since 2025-09-19 04:00 UTC: 42 days old, 48 h allowed, "
+            "so stale since 2025-09-21 04:00 UTC"
+        ),
+        "",
+    ]
+
+
+def test_everything_not_understood_is_listed(material: Material) -> None:
+    assert not_understood(material) == (
+        "'make it pop': names no attribute, place, channel or date; write for example 'EU only' or 'no age'",
+        "metric 'net promoter score': gtm.toml has no metric for it; add [metrics.net_promoter_score]",
+    )
+
+
+def test_the_glance_answers_the_questions_of_a_first_reader(material: Material) -> None:
+    told = {g.question: g.answer for g in at_a_glance(material)}
+
+    assert told["Which attribute may not be used, and why?"] == (
+        "health_condition: special category (health, GDPR Art. 9): refused; benefit_code: proxy of "
+        "health_condition: 97.2 % of people with a code have the same condition. And 3 more for other "
+        "reasons."
+    )
+    assert told["How big are the profiles?"] == (
+        "5 profiles, in people before consent: Stalled free users 14,310, Active builders 11,960, "
+        "New signups 6,120, Team expanders 2,480, Benelux pilots 140."
+    )
+    assert told["Is it signed?"] == (
+        "Draft until signed; the sign-off is recorded beside this file in sign-off.json and by "
+        "`gtm approvals list`. It is to be signed by Priya Nair (privacy lead)."
+    )
+
+
+def test_effects_are_said_with_lift_duration_and_power(material: Material) -> None:
+    assert effects_line(material) == (
+        "Nothing is claimed yet. 4 of 5 profile and metric pairs would show a relative lift of 10 % "
+        "(power 0.8, 5 % holdout), the quickest (Active builders, activation_rate) after 28 days. With "
+        "today's people the smallest lift that can be seen is 8 %."
+    )
+
+
+def test_named_approvers_sign_in_place_of_the_role(material: Material) -> None:
+    named = replace(material, inputs={**material.inputs, "approvers": ["elena", "mara"]})
+
+    assert signers(named) == "Elena Rossi and Mara Lindt"
+    assert next_steps(named)[0] == (
+        "Decide the 5 open points below: Jonas Weber (data engineer); Mara Lindt (architect); "
+        "Priya Nair (privacy lead)."
+    )
+
+
+def test_the_same_finding_from_two_tasks_is_told_once_the_worst_first(material: Material) -> None:
+    doubled = replace(
+        material, profiles=material.profiles.model_copy(update={"findings": material.inventory.findings})
+    )
+
+    ids = [f.finding_id for f in doubled.findings]
+    assert len(ids) == len(set(ids))
+    assert [f.severity for f in doubled.findings][:2] == ["blocker", "blocker"]
