@@ -77,7 +77,7 @@ def home(path: Path, root: Path = SRC) -> str:
 def imports(path: Path, root: Path = SRC) -> list[tuple[int, str]]:
     """Return line and dotted name of every import of a module, those in functions and in strings too.
 
-    A string that is nothing but a dotted name of ours counts: lazy commands and handlers are named that way.
+    A string that is nothing but a dotted name of a layer counts: lazy commands and handlers are named that way.
     """
     here = path.relative_to(root).with_suffix("").parts
     package = here[:-1]
@@ -172,6 +172,7 @@ def test_an_import_upwards_or_sideways_is_found(tmp_path: Path, code: str) -> No
         "from .parse import parse",
         "from gtm_orchestra import __version__",
         "TEXT = 'gtm_orchestra.service is a layer'",
+        "GROUP = 'gtm_orchestra.handlers'",
         "import numpy",
     ],
 )
