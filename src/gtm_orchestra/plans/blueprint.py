@@ -290,7 +290,9 @@ def blocks_of(tasks: Iterable[Task], gates: Iterable[Gate], merges: Iterable[str
     dominator = nx.immediate_dominators(graph, start)
     blocks = []
     for gate in sorted(merges):
-        between = nx.descendants(graph, str(dominator[gate])) & nx.ancestors(graph, gate)
+        parting = str(dominator[gate])
+        after, before = nx.descendants(graph, parting), nx.ancestors(graph, gate)
+        between = set(after) & set(before)
         inside = [task.task_id for task in tasks if task.task_id in between & ids]
         if inside:
             blocks.append(Block(pattern="diamond", tasks=tuple(inside), gate=gate))

@@ -309,3 +309,15 @@ class PlanDocument(Model):
         document = self.model_dump(mode="json")
         definition = document.pop("definition")
         return {**definition, **document}
+
+
+def plan_schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the plan file."""
+    schema = PlanDocument.model_json_schema()
+    definition = schema["$defs"].pop("PlanDefinition")
+    schema["properties"] = {**definition["properties"], **schema["properties"]}
+    del schema["properties"]["definition"]
+    required = [*definition.get("required", ()), *schema.get("required", ())]
+    schema["required"] = [name for name in required if name != "definition"]
+    schema["title"] = "Plan"
+    return schema

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import ConflictError, IntegrityError
 from gtm_orchestra.plans.outcome import Outcome
-from gtm_orchestra.runs.projection import project
+from gtm_orchestra.runs.projection import approvals_of, project
 from gtm_orchestra.runs.services import Environment, JournalServices, output_folder
+from gtm_orchestra.state.files import replace_file
 from gtm_orchestra.state.journal import Entry
 from gtm_orchestra.state.locks import held
 from gtm_orchestra.state.plan_store import Anchor
@@ -109,6 +111,18 @@ class Driver:
             return None
         folder = self._environment.root / output_folder(plan, run)
         self._environment.artifacts.publish(folder, files)
+        signed = [a for a in approvals_of(run, self._environment.journal) if a.decided_by]
+        if signed:
+            record = {
+                "plan_id": run.plan_id,
+                "revision": run.revision,
+                "digest": run.digest,
+                "run_id": run.run_id,
+                "decisions": [approval.model_dump(mode="json") for approval in signed],
+                "files": dict(sorted(files.items())),
+            }
+            text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
+            replace_file(folder / "sign-off.json", text.encode())
         return folder
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.state.journal import Journal, Question, Record, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
 
-__all__ = ["project"]
+__all__ = ["approvals_of", "project"]
 
 
 def project(plans: PlanStore, journal: Journal, plan_id: str) -> PlanDocument:
@@ -32,7 +32,7 @@ def project(plans: PlanStore, journal: Journal, plan_id: str) -> PlanDocument:
         status=rows[-1].status if rows else "planned",
         runs=tuple(row.run_id for row in rows),
         progress=_progress(latest.definition, history),
-        approvals=tuple(record for row in rows for record in _approvals(row, journal)),
+        approvals=tuple(record for row in rows for record in approvals_of(row, journal)),
         remediation=_remediation(records, journal.question_list(run_id=rows[-1].run_id) if rows else ()),
         artifacts=_artifacts(history),
         change_log=tuple(revision.change for revision in revisions),
@@ -59,7 +59,8 @@ def _progress(plan: PlanDefinition, history: History) -> tuple[TaskProgress, ...
     return tuple(progress)
 
 
-def _approvals(row: RunRow, journal: Journal) -> list[ApprovalRecord]:
+def approvals_of(row: RunRow, journal: Journal) -> list[ApprovalRecord]:
+    """Return the approvals of one run, open and decided."""
     decisions = {r.body["question_id"]: r for r in journal.records(row.run_id) if r.kind == "decision"}
     return [
         _approval(question, decisions.get(question.question_id))

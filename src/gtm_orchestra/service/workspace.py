@@ -20,10 +20,12 @@ from gtm_orchestra.plans.names import checked_initiative
 from gtm_orchestra.plans.review import Review, review_plan
 from gtm_orchestra.policy.decisions import Actor, resolve_actor
 from gtm_orchestra.runs.driver import Driver, Segment
+from gtm_orchestra.runs.projection import project
 from gtm_orchestra.runs.questions import Answer, Decision, decide, supersede
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
 from gtm_orchestra.service.handlers import load_handlers
+from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
@@ -35,12 +37,13 @@ if TYPE_CHECKING:
 
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
-    from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.plans.model import PlanDefinition, PlanDocument
     from gtm_orchestra.state.journal import Question
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Workspace"]
 
+_LONGEST_CHANGE = 3_900
 # A run that stands at one of these is not finished: the same request attaches to it.
 _UNFINISHED = frozenset({"running", "waiting", "escalated"})
 
@@ -147,24 +150,10 @@ class Workspace:
         return self.plan("define-profiles", parse_inputs("define-profiles", inputs), actor=actor)
 
     def plan(self, command: str, inputs: CommandInputs, *, actor: str | None = None) -> Revision:
-        """Fill the blueprint of a command; a plan that exists for the initiative gets a logged revision."""
-        known = {self.plans.latest(plan_id).definition.initiative for plan_id in self.plans.ids()}
-        initiative = checked_initiative(inputs.initiative, known)
-        given = {**inputs.model_dump(mode="json"), "initiative": initiative}
+        """Fill the blueprint of a command; an initiative's existing plan gets a logged revision."""
         who = self.actor(actor)
-        with self.open_warehouse() as warehouse:
-            sources = data_sources_of(self.config, warehouse)
-        existing = self._plan_of(command, initiative)
-        now = self._clock()
-        definition = plan_from(
-            command,
-            given,
-            plan_id=existing.definition.plan_id if existing else self.plans.new_id(now),
-            config=self.config,
-            root=self.root,
-            sources=sources,
-            today=now.date(),
-        )
+        definition, existing = self._fill(command, inputs)
+        now, initiative = self._clock(), definition.initiative
         refuse_blockers(self.review(definition))
         if existing is None:
             change = _change(who, now, f"planned {command} for {initiative!r}", "asked for")
@@ -172,10 +161,53 @@ class Workspace:
         elif existing.definition == definition:
             return existing
         else:
-            what = "; ".join(diff_definitions(existing.definition, definition))[:3900]
+            what = "; ".join(diff_definitions(existing.definition, definition))[:_LONGEST_CHANGE]
             change = _change(who, now, what, "the request or the workspace has changed")
             revision = self.plans.revise(definition, expected=existing.number, change=change)
         self._driver.refresh_view(definition.plan_id)
+        return revision
+
+    def preview(
+        self, command: str, inputs: Mapping[str, Any]
+    ) -> tuple[PlanDefinition, Review, tuple[str, ...]]:
+        """Return the plan that a request would make, its review, and what it would change; nothing is kept."""
+        checked = parse_inputs(command, dict(inputs))
+        definition, existing = self._fill(command, checked)
+        changes = diff_definitions(existing.definition, definition) if existing else ()
+        return definition, self.review(definition), changes
+
+    def document(self, plan_id: str) -> PlanDocument:
+        """Return the plan document as log and journal have it now."""
+        return project(self.plans, self.journal, plan_id)
+
+    def drawing(self, plan_id: str, *, form: str = "svg") -> str:
+        """Return a plan's graph with its progress: form "svg" or "mermaid"."""
+        return draw(self.document(plan_id), form=form)
+
+    def verify(self, plan_id: str) -> Verification:
+        """Recompute the chains of a plan's log and its runs' journals, and compare the plan file."""
+        return verify_plan(self.plans, self.journal, plan_id)
+
+    def restore_view(self, plan_id: str) -> None:
+        """Write the plan file anew from log and journal."""
+        self._driver.refresh_view(plan_id)
+
+    def adopt_view(self, plan_id: str, *, reason: str, actor: str | None = None) -> Revision:
+        """Make a logged revision of what was edited into the plan file by hand.
+
+        Raises:
+            UsageError: Not edited, or no reason.
+            BlockedError: The edited plan has blockers.
+        """
+        if not reason.strip():
+            raise UsageError("an adopted edit needs a reason", hint='add --reason "…"')
+        definition = edited_definition(self.plans, plan_id)
+        refuse_blockers(self.review(definition))
+        latest = self.plans.latest(plan_id)
+        what = "; ".join(diff_definitions(latest.definition, definition))[:_LONGEST_CHANGE]
+        change = _change(self.actor(actor), self._clock(), what, reason.strip())
+        revision = self.plans.revise(definition, expected=latest.number, change=change)
+        self._driver.refresh_view(plan_id)
         return revision
 
     def review(self, definition: PlanDefinition) -> Review:
@@ -280,6 +312,25 @@ class Workspace:
             progress=self._progress,
         )
         return Driver(environment, self.plans, self._locks)
+
+    def _fill(self, command: str, inputs: CommandInputs) -> tuple[PlanDefinition, Revision | None]:
+        """Return the plan that a request makes today, and the revision it would replace, if there is one."""
+        known = {self.plans.latest(plan_id).definition.initiative for plan_id in self.plans.ids()}
+        initiative = checked_initiative(inputs.initiative, known)
+        with self.open_warehouse() as warehouse:
+            sources = data_sources_of(self.config, warehouse)
+        existing = self._plan_of(command, initiative)
+        now = self._clock()
+        definition = plan_from(
+            command,
+            {**inputs.model_dump(mode="json"), "initiative": initiative},
+            plan_id=existing.definition.plan_id if existing else self.plans.new_id(now),
+            config=self.config,
+            root=self.root,
+            sources=sources,
+            today=now.date(),
+        )
+        return definition, existing
 
     def _plan_of(self, command: str, initiative: str) -> Revision | None:
         latest = (self.plans.latest(plan_id) for plan_id in reversed(self.plans.ids()))

@@ -1,0 +1,1 @@
+"""The doors: command line now; chat, HTTP, MCP and web on the same service layer."""

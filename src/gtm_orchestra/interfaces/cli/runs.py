@@ -1,0 +1,105 @@
+"""`gtm runs`: what has been run, how it went, and taking it up again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gtm_orchestra.interfaces.cli.options import emit, json_option, open_workspace, workspace_option
+from gtm_orchestra.interfaces.cli.profiles import report
+from gtm_orchestra.interfaces.cli.progress import shown_progress
+from gtm_orchestra.interfaces.cli.story import exit_code_of, question_line
+
+if TYPE_CHECKING:
+    from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.state.journal import Record, RunRow
+
+
+@click.group()
+def runs() -> None:
+    """Look at runs, and take them up again."""
+
+
+@runs.command("list")
+@workspace_option
+@json_option
+def list_runs(workspace: str, *, as_json: bool) -> None:
+    """List every run, the newest last."""
+    rows = open_workspace(workspace).journal.run_list()
+    lines = [
+        f"{r.run_id}  {r.status:<10}  {r.command} for {r.initiative!r}, as of {r.as_of:%Y-%m-%d %H:%M} UTC"
+        for r in rows
+    ]
+    emit("\n".join(lines) or "nothing has been run", [_document(row) for row in rows], as_json=as_json)
+
+
+@runs.command("show")
+@click.argument("run_id", metavar="RUN")
+@workspace_option
+@json_option
+def show(workspace: str, run_id: str, *, as_json: bool) -> None:
+    """Tell what happened in a run, in order."""
+    space = open_workspace(workspace)
+    row = space.journal.run(run_id)
+    records = space.journal.records(run_id)
+    plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
+    lines = [
+        f"{row.run_id}: {row.status}. {row.command} for {row.initiative!r}, revision {row.revision}.",
+        f"Started by {row.started_by}, data as of {row.as_of:%Y-%m-%d %H:%M} UTC.",
+        *[f"{record.at:%Y-%m-%d %H:%M:%S}  {line}" for record in records if (line := _line(record, plan))],
+    ]
+    lines += [question_line(q) for q in space.journal.question_list(run_id=run_id, status="open")]
+    events = [
+        {"seq": r.seq, "at": r.at.isoformat(), "kind": r.kind, "node": r.node, "body": r.body}
+        for r in records
+    ]
+    emit("\n".join(lines), {**_document(row), "events": events}, as_json=as_json)
+
+
+@runs.command("resume")
+@click.argument("run_id", metavar="RUN")
+@workspace_option
+@json_option
+def resume(workspace: str, run_id: str, *, as_json: bool) -> int:
+    """Take a run up again: nothing that is finished runs again; what failed is tried afresh."""
+    with shown_progress(quiet=as_json) as progress:
+        space = open_workspace(workspace, progress=progress)
+        segment = space.resume(run_id)
+    report(space, segment, as_json=as_json)
+    return exit_code_of(segment)
+
+
+def _document(row: RunRow) -> dict[str, Any]:
+    return {**row.__dict__, "created_at": row.created_at.isoformat(), "as_of": row.as_of.isoformat()}
+
+
+def _line(record: Record, plan: PlanDefinition) -> str:  # noqa: C901, PLR0911 - one sentence per kind
+    body = record.body
+    match record.kind:
+        case "task.attempt":
+            purpose = plan.task(record.node).kind
+            again = f", attempt {body['attempt']}" if body["attempt"] > 1 else ""
+            return f"{record.node} {purpose}: {body['agent']} at work{again}"
+        case "task.attempt_failed":
+            return f"{record.node} attempt {body['attempt']} failed: {body['error']}"
+        case "task.interrupted":
+            return f"{record.node} was interrupted (its process ended); it is done again"
+        case "task.outcome":
+            note = "; ".join(filter(None, [body.get("note", ""), body.get("error", "")]))
+            return f"{record.node} {body['name'].replace('_', ' ')}" + (f": {note}" if note else "")
+        case "gate.outcome":
+            return f"{record.node} (gate) {body['name']}: {body.get('note', '')}"
+        case "question.asked":
+            return f"asked {', '.join(body['approvers'])} about {body['question_id']}"
+        case "question.closed":
+            return f"{body['question_id']} was closed: {body['why']}"
+        case "decision":
+            return f"{body['actor']} ({body['identity']}) answered {body['answer']}: {body['reason']}"
+        case "escalation":
+            return f"escalated, because {body['why'] or body['trigger']}; asked {', '.join(body['asked'])}"
+        case "run.resumed":
+            return "taken up again"
+        case "run.status":
+            return f"now {body['status']}" + (f": {body['why']}" if body["why"] else "")
+    return "started"

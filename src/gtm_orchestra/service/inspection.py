@@ -1,0 +1,110 @@
+"""Looking at plans: the document, its drawing, whether its history verifies, and hand-edited files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from gtm_orchestra.errors import IntegrityError, PlanFormatError, UsageError
+from gtm_orchestra.plans.graph import dependency_graph
+from gtm_orchestra.plans.model import PlanDefinition
+
+if TYPE_CHECKING:
+    from gtm_orchestra.plans.model import PlanDocument
+    from gtm_orchestra.state.journal import Journal
+    from gtm_orchestra.state.plan_store import PlanStore
+
+__all__ = ["Verification", "draw", "edited_definition", "verify_plan"]
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Whether log, journal and plan file agree, with a line on each."""
+
+    ok: bool
+    lines: tuple[str, ...]
+
+
+def verify_plan(plans: PlanStore, journal: Journal, plan_id: str) -> Verification:
+    """Recompute every chain of a plan and its runs. Works offline, and says all findings at once."""
+    lines: list[str] = []
+    ok = True
+    try:
+        revisions, anchors = plans.revisions(plan_id), plans.anchors(plan_id)
+        lines.append(f"plan log: {len(revisions)} revision(s), {len(anchors)} anchor(s), chain whole")
+    except (IntegrityError, PlanFormatError) as error:
+        return Verification(ok=False, lines=(f"plan log: {error}",))
+    for row in journal.run_list(plan_id=plan_id):
+        heads = [(anchor.seq, anchor.head) for anchor in anchors if anchor.run_id == row.run_id]
+        try:
+            count = journal.verify(row.run_id, anchors=heads)
+            lines.append(
+                f"journal of {row.run_id}: {count} events, chain whole, {len(heads)} anchor(s) match"
+            )
+        except IntegrityError as error:
+            ok = False
+            lines.append(f"journal of {row.run_id}: {error}")
+    view = plans.view_state(plan_id)
+    name = plans.view_path(plan_id).name
+    if view.state == "same":
+        lines.append(f"{name}: as the log says")
+    else:
+        ok = False
+        what = f" in {', '.join(view.fields)}" if view.fields else f": {view.error}" if view.error else ""
+        lines.append(
+            f"{name}: {view.state}{what}; 'gtm plan verify {plan_id} --restore' writes it anew"
+            + (", '--adopt --reason …' makes a revision of the edit" if view.state == "edited" else "")
+        )
+    return Verification(ok=ok, lines=tuple(lines))
+
+
+def edited_definition(plans: PlanStore, plan_id: str) -> PlanDefinition:
+    """Return the definition that somebody wrote into the plan file by hand.
+
+    Raises:
+        UsageError: The file was not edited.
+        PlanFormatError: It cannot be read as a plan.
+    """
+    state = plans.view_state(plan_id)
+    if state.state == "unreadable":
+        raise PlanFormatError(state.error, hint=f"restore it with 'gtm plan verify {plan_id} --restore'")
+    if state.state != "edited":
+        raise UsageError(f"{plan_id}.json was not edited", hint="there is nothing to adopt")
+    document = plans.read_view(plan_id)
+    raw = {name: document[name] for name in PlanDefinition.model_fields if name in document}
+    try:
+        definition = PlanDefinition.model_validate(raw)
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
+        )
+        raise PlanFormatError(
+            f"{plan_id}.json is not a plan: {found}", hint="correct it, or restore it with --restore"
+        ) from error
+    if definition.plan_id != plan_id:
+        raise UsageError(
+            f"{plan_id}.json says it is {definition.plan_id!r}", hint="the plan_id cannot be changed"
+        )
+    return definition
+
+
+def draw(document: PlanDocument, *, form: str) -> str:
+    """Return the drawing of a plan with its progress: form "svg" or "mermaid"."""
+    from gtm_orchestra.reports.plan_graph import draw_svg, mermaid  # noqa: PLC0415 - only to draw
+
+    plan = document.definition
+    graph = dependency_graph(plan.tasks, plan.gates)
+    status = {progress.node: progress.outcome for progress in document.progress}
+    nodes = [
+        *((t.task_id, t.kind, "task", status.get(t.task_id, "pending")) for t in plan.tasks),
+        *(
+            (g.gate_id, g.action or "merge", f"{g.kind} gate", status.get(g.gate_id, "pending"))
+            for g in plan.gates
+        ),
+    ]
+    edges = sorted(graph.edges)
+    if form == "mermaid":
+        return mermaid(nodes, edges)
+    return draw_svg(nodes, edges)
