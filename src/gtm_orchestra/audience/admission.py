@@ -8,13 +8,13 @@ stand in a draft: the profile is then not deployable.
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from gtm_orchestra.config import AttributeType, Config
-    from gtm_orchestra.audience.contracts import AttributeFact, Finding, Inventory, Objectives
     from collections.abc import Collection, Mapping
+
+    from gtm_orchestra.audience.contracts import AttributeFact, Finding, Inventory, Objectives
+    from gtm_orchestra.config import AttributeType, Config
 
 __all__ = ["Admission", "admit"]
 
@@ -99,11 +99,7 @@ def _barred(fact: AttributeFact, *, config: Config, proxy: Finding | None) -> st
         return f"stands in for a special category, left out by default{_because(figures)}"
     if fact.personal_data:
         return f"holds personal data ({fact.personal_data}); it is no criterion"
-    if not fact.available:
-        return f"not available{_because(fact.why_not)}"
-    if not fact.usable:
-        return fact.why_not or "not usable"
-    return ""
+    return "" if fact.usable and fact.available else fact.why_not or "not usable"
 
 
 def _because(reason: str | None) -> str:

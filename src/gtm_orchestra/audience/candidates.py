@@ -7,14 +7,14 @@ is counted: see `selection`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TYPE_CHECKING
-
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from gtm_orchestra.audience.reading import Clause, Milestone, Reading
-    from gtm_orchestra.audience.contracts import Threshold
-    from gtm_orchestra.audience.signals import Kind, Stage
     from collections.abc import Iterator, Sequence
+
+    from gtm_orchestra.audience.contracts import Threshold
+    from gtm_orchestra.audience.reading import Clause, Milestone, Reading
+    from gtm_orchestra.audience.signals import Kind, Stage
 
 __all__ = ["Candidate", "Phase", "candidates"]
 
@@ -103,8 +103,8 @@ def _offer(
         return
     wider = None
     if parent and len(said) > 1:
-        about = f"All {parent[0].lower()}{parent[1:]}"
-        wider = Candidate(_slug(parent), parent, about, phase, _PARENTS + rank, said[:-1])
+        everyone = f"All {parent[0].lower()}{parent[1:]}"
+        wider = Candidate(_slug(parent), parent, everyone, phase, _PARENTS + rank, said[:-1])
     yield Candidate(_slug(name), name, about, phase, rank, said, wider)
 
 
@@ -312,7 +312,8 @@ def _newcomers(reading: Reading) -> Iterator[Candidate]:
     first = reading.milestones[0]
     # Where the data knows who uses the product, a lead that never signed up is not late with its first step.
     users = reading.in_stage("trial", "free")
-    noun = "trials" if "trial" in reading.stages and "free" not in reading.stages else "users"
+    trial, free = reading.stages.get("trial"), reading.stages.get("free")
+    noun = "trials" if trial and (free is None or free.attribute != trial.attribute) else "users"
     clauses = (reading.new(), reading.not_reached(first))
     yield from _offer(
         32,
@@ -332,7 +333,7 @@ def _steps(reading: Reading) -> Iterator[Candidate]:
         yield from _offer(
             22 + at,
             f"Ready to {after.step}",
-            f"People who already took the step before ({before.step}), are active, and have yet to {after.step}",
+            f"People who took the step before ({before.step}), are active, and have yet to {after.step}",
             "activation" if at == 0 else "adoption",
             (active, *clauses) if active is not None else clauses,
             parent=_all_that_took(before),
@@ -427,13 +428,14 @@ def _habits(reading: Reading) -> Iterator[Candidate]:
             (reading.quiet(kind, never=False), reading.deep(kind)),
             parent=f"Quiet {noun}",
         )
+        users = reading.in_stage("trial", "free", "customer")
+        unseen = (reading.settled(), reading.never(kind))
         yield from _offer(
             68,
-            "Signed up, never active",
+            "Signed up, never active" if users else "On file, never active",
             "People who have been on file for a while and were never seen",
-            "activation",
-            (reading.settled(), reading.never(kind)),
-            parent=f"Established {noun}",
+            "activation" if users else "acquisition",
+            (users, *unseen) if users is not None else unseen,
         )
         yield from _offer(
             84,

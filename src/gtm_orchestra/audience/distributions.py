@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-
 if TYPE_CHECKING:
-    from gtm_orchestra.audience.signals import Signal
-    from datetime import datetime
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     import pyarrow as pa
+
+    from gtm_orchestra.audience.signals import Signal
 
 __all__ = ["QUANTILES", "Distribution", "amount_of", "count_values", "fetch", "measure"]
 

@@ -1,17 +1,18 @@
-"""What holds for every profile of an initiative: its constraints, its channels, and whom suppressions keep out."""
+"""What holds for every profile of an initiative: constraints, channels, and whom suppressions keep out."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import Finding, Objectives
 from gtm_orchestra.conditions import Condition, all_of, any_of, parse
 from gtm_orchestra.errors import ConditionError
 
 if TYPE_CHECKING:
-    from gtm_orchestra.config import AttributeType, Channel, Config
     from collections.abc import Mapping
+
+    from gtm_orchestra.config import AttributeType, Channel, Config
 
 __all__ = ["Limits", "eligible", "read_limits"]
 
@@ -90,7 +91,8 @@ def _fails_closed(text: str, error: ConditionError) -> Finding:
         kind="unavailable",
         severity="blocker",
         subject=text,
-        message=f"The constraint {text!r} cannot be checked on anybody, so no profile is offered: {error.message}.",
+        message=f"The constraint {text!r} cannot be checked on anybody, so no profile is offered: "
+        f"{error.message}.",
         mend="Make the attribute available in the catalog, or drop the constraint.",
         decides="personalization-architect",
         waivable=False,

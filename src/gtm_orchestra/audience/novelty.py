@@ -103,7 +103,7 @@ def find_rivals(
     ]
     values = {f"value_{at}": _value(table[fact.name], fact, cuts) for at, fact in enumerate(compared)}
     marked = table.select(combination=reduce(add, bits), **values)
-    groups: list[dict[str, dict[int, int]]] = [{} for _ in compared]
+    groups: list[dict[str | None, dict[int, int]]] = [{} for _ in compared]
     for row in _counted(marked, len(compared)):
         group = groups[row["at"]].setdefault(row["value"], {})
         group[row["combination"]] = group.get(row["combination"], 0) + row["people"]
@@ -158,7 +158,7 @@ def _sides(
         found.sort(key=lambda side: (-side.within(profile) / side.people, side.says))
         for length in range(1, len(found) + 1):
             named = [side.says for side in found[:length]]
-            shown = ", ".join(named[:_NAMED]) + (f" or {length - _NAMED} others" if length > _NAMED else "")
+            shown = ", ".join(named[:_NAMED]) + (_others(length - _NAMED))
             merged = _merged([side.counts for side in found[:length]])
             yield _Side(f"{fact.name} = {shown}", is_value=True, counts=merged)
         return
@@ -171,6 +171,12 @@ def _sides(
         yield _Side(f"{fact.name} from {shown}", is_value=False, counts=high)
         yield _Side(f"{fact.name} below {shown}", is_value=False, counts=low)
     yield _Side(f"{fact.name} missing", is_value=False, counts=group.get(None, {}))
+
+
+def _others(number: int) -> str:
+    if number <= 0:
+        return ""
+    return " or one other" if number == 1 else f" or {number} others"
 
 
 def _merged(parts: Sequence[Mapping[int, int]]) -> dict[int, int]:

@@ -40,8 +40,9 @@ from gtm_orchestra.audience.tree import FALLBACK, Question, grow
 from gtm_orchestra.conditions import Condition, all_of, parse, to_english, to_ibis
 
 if TYPE_CHECKING:
-    from gtm_orchestra.config import Channel, Config
     from collections.abc import Mapping, Sequence
+
+    from gtm_orchestra.config import Channel, Config
     from gtm_orchestra.warehouse.people import PeopleFrame
 
 __all__ = ["define_profiles"]
@@ -90,10 +91,10 @@ def define_profiles(
 ) -> Profiles:
     """Return up to eight audience profiles of the people in a frame.
 
-    A profile's size counts everyone who meets its eligibility, before consent and suppression; its volume on a
-    channel counts those who also consented to the channel's purpose (and to every purpose that its attributes
-    need), are addressable there and not suppressed there. Both are independent of the order of the tree; the
-    tree puts each person into the first profile that fits.
+    A profile's size counts everyone who meets its eligibility, before consent and suppression; its volume on
+    a channel counts those who also consented to the channel's purpose (and to every purpose that its
+    attributes need), are addressable there and not suppressed there. Both are independent of the order of
+    the tree; the tree puts each person into the first profile that fits.
 
     Args:
         frame: The people, one row each.
@@ -274,8 +275,8 @@ def _volume(work: _Work, candidate: Candidate, counted: Tally) -> tuple[dict[Cha
                     kind="small_group",
                     severity="info",
                     subject=f"{candidate.key}:{channel}",
-                    message=f"{candidate.name!r} reaches fewer than {work.minimum:,} people on {channel} after "
-                    f"consent and suppression; it is blocked there, and shown as 0.",
+                    message=f"{candidate.name!r} reaches fewer than {work.minimum:,} people on {channel} "
+                    f"after consent and suppression; it is blocked there, and shown as 0.",
                     evidence={"group_minimum": work.minimum},
                     mend=f"Ask for consent on {channel}, or leave the channel out for this profile.",
                     waivable=False,
@@ -284,7 +285,7 @@ def _volume(work: _Work, candidate: Candidate, counted: Tally) -> tuple[dict[Cha
     return volume, findings
 
 
-def _profile(  # noqa: PLR0913 - every part of a profile comes in here
+def _profile(
     work: _Work,
     choice: Choice,
     counted: Tally,
@@ -429,8 +430,8 @@ def _unreviewed(work: _Work, profiles: Sequence[Profile]) -> list[Finding]:
                     kind="unreviewed",
                     severity="warning",
                     subject=name,
-                    message=f"{name!r} stands in {len(using)} draft profile{'s' if len(using) > 1 else ''} and "
-                    f"nobody has accepted it yet: {', '.join(using)}.",
+                    message=f"{name!r} stands in {len(using)} draft profile{'s' if len(using) > 1 else ''} "
+                    f"and nobody has accepted it yet: {', '.join(using)}.",
                     evidence={"profiles": len(using)},
                     mend="Run 'gtm catalog review' and accept or deny it.",
                     decides="privacy-lead",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import Threshold
 from gtm_orchestra.audience.signals import Kind, Signal, Stage, stage_of, stage_rank
@@ -17,10 +17,12 @@ from gtm_orchestra.audience.thresholds import (
     upper_cut,
 )
 from gtm_orchestra.audience.wording import in_days, next_step, tokens_of
+from gtm_orchestra.conditions.english import attribute_label as _label
 
 if TYPE_CHECKING:
-    from gtm_orchestra.audience.distributions import Distribution
     from collections.abc import Mapping, Sequence
+
+    from gtm_orchestra.audience.distributions import Distribution
 
 __all__ = ["Clause", "Milestone", "Reading", "StageValues", "find_stages", "read"]
 
@@ -126,11 +128,10 @@ class Reading:
             self.recency.get(kind), self._recency_cut(kind, "active"), "last seen", never=never
         )
 
-    def dormant(self, kind: Kind) -> Clause | None:
-        """Return "has been away for long"."""
-        return self._beyond(
-            self.recency.get(kind), self._recency_cut(kind, "dormant"), "last seen", never=False
-        )
+    def dormant(self, kind: Kind, *, never: bool = False) -> Clause | None:
+        """Return "has been away for long", or never was there at all if `never` says so."""
+        cut = self._recency_cut(kind, "dormant")
+        return self._beyond(self.recency.get(kind), cut, "last seen", never=never)
 
     def fading(self, kind: Kind) -> Clause | None:
         """Return "away longer than usual, not yet for long"."""
@@ -167,10 +168,9 @@ class Reading:
         return self._beyond(self.tenure, cut, "started", never=False)
 
     def begun(self, kind: Kind) -> Clause | None:
-        """Return "has had the time to go quiet": the trial, or else the person, is older than the active time."""
-        return self._beyond(
-            self.trial_start or self.tenure, self._recency_cut(kind, "active"), "started", never=False
-        )
+        """Return "has had the time to go quiet": the trial, or else the person, began before that."""
+        cut = self._recency_cut(kind, "active")
+        return self._beyond(self.trial_start or self.tenure, cut, "started", never=False)
 
     def deep(self, kind: Kind) -> Clause | None:
         """Return "among the most engaged quarter"."""
@@ -259,8 +259,7 @@ class Reading:
         signal = milestone.signal
         people = milestone.reached if taken else self.people - milestone.reached
         evidence = f"{people:,} of {self.people:,} people"
-        window = f" in the last {in_days(signal.window_days)}" if signal.window_days and not taken else ""
-        says = f"{_label(signal.attribute)}: {'reached' if taken else f'not reached{window}'}"
+        says = f"{'has' if taken else 'no'} {_label(signal.attribute)}"
         condition: dict[str, Any]
         if signal.type == "timestamp" or signal.measure == "days_since_last":
             condition = {signal.attribute: {"$exists": taken}}
@@ -269,6 +268,7 @@ class Reading:
             condition = {signal.attribute: taken}
             return Clause(condition, says, (_threshold(signal, "$eq", str(taken).lower(), evidence),))
         condition = {signal.attribute: {"$gte": 1} if taken else 0}
+        says = f"{_label(signal.attribute)}: {'at least 1' if taken else 'none'}"
         threshold = _threshold(signal, "$gte" if taken else "$eq", int(taken), evidence)
         return Clause(condition, says, (threshold,), signal.window_days if taken else None)
 
@@ -402,10 +402,6 @@ def _preference(signal: Signal, distributions: Mapping[str, Distribution]) -> tu
 
 def _threshold(signal: Signal, operator: str, value: float | str, evidence: str) -> Threshold:
     return Threshold(attribute=signal.attribute, operator=operator, value=value, evidence=evidence)
-
-
-def _label(attribute: str) -> str:
-    return attribute.replace("_", " ")
 
 
 def _joined(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:

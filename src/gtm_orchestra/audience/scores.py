@@ -1,4 +1,4 @@
-"""How strongly a person belongs to a profile, and how fast that fades: weights and half-life from the data."""
+"""How strongly a person belongs to a profile and how fast that fades: weights and half-life from data."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gtm_orchestra.audience.contracts import ScorePart
 from gtm_orchestra.audience.distributions import amount_of, fetch
 from gtm_orchestra.audience.thresholds import nice_days
 from gtm_orchestra.audience.wording import in_days
+from gtm_orchestra.conditions.english import attribute_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -106,21 +107,21 @@ def score_profiles(
 
 def _moments(marked: Any, scales: Sequence[tuple[float, float]], profiles: int) -> Moments:  # noqa: ANN401
     """Return count, sum and sum of squares of each scaled amount, inside and outside each profile."""
-    figures = {}
+    figures: dict[str, Any] = {}
     for at, (low, high) in enumerate(scales):
         share = ((marked[f"amount_{at}"] - low) / (high - low)).clip(0.0, 1.0)
         scaled = (share * _STEPS).round().cast("int64")
         figures |= {f"n_{at}": scaled.count(), f"s_{at}": scaled.sum(), f"q_{at}": (scaled * scaled).sum()}
     rows = fetch(marked, marked.group_by("combination").aggregate(**figures)) if figures else None
     shape = (profiles, 2, len(scales), 3)
-    totals = np.zeros(shape, dtype=np.int64)
+    totals: npt.NDArray[np.int64] = np.zeros(shape, dtype=np.int64)
     if rows is None:
         return totals / 1.0
     for row in rows.to_pylist():
         part = np.array([[int(row[f"{kind}_{at}"] or 0) for kind in "nsq"] for at in range(len(scales))])
         for place in range(profiles):
             totals[place, 0 if row["combination"] >> place & 1 else 1] += part
-    return totals / np.array([1.0, _STEPS, _STEPS**2])
+    return np.asarray(totals / np.array([1.0, _STEPS, _STEPS**2]), dtype=np.float64)
 
 
 def _medians(marked: Any, signals: Sequence[Signal], keys: Sequence[str]) -> Mapping[str, float | None]:  # noqa: ANN401
@@ -130,7 +131,7 @@ def _medians(marked: Any, signals: Sequence[Signal], keys: Sequence[str]) -> Map
         if signal.role in {"recency", "tenure"}:
             amount = marked[f"amount_{at}"]
             for place in range(len(keys)):
-                member = marked.combination.bit_and(1 << place) != 0
+                member = (marked.combination & (1 << place)) != 0
                 figures[f"median_{place}_{at}"] = amount.quantile(0.5, where=member & (amount >= 0))
     if not figures:
         return {}
@@ -170,7 +171,7 @@ def _score(
     reasons = []
     if parts:
         weights = ", ".join(
-            f"{part.attribute.replace('_', ' ')} {'low' if part.invert else 'high'} {part.weight:.0%}"
+            f"{attribute_label(part.attribute)} {'low' if part.invert else 'high'} {part.weight:.0%}"
             for part in parts
         )
         reasons.append(f"Score: {weights}; weights by how far members lie from everybody else (Cohen's d).")

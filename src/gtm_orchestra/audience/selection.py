@@ -103,8 +103,8 @@ def shortlist(
     for choice in sorted(offered.values(), key=lambda choice: _order(choice.candidate, goals)):
         taken = [earlier.candidate.key for earlier in chosen]
         size = counted.count([choice.candidate.key], none=["suppressed"])
-        own = counted.count([choice.candidate.key], none=[*taken, "suppressed"])
-        if len(chosen) < SHORTLIST and own >= max(least, _OWN * size) and size <= _LARGEST * people:
+        fresh = counted.count([choice.candidate.key], none=[*taken, "suppressed"])
+        if len(chosen) < SHORTLIST and fresh >= max(least, _OWN * size) and size <= _LARGEST * people:
             chosen.append(choice)
     return chosen, small
 
@@ -129,7 +129,8 @@ def too_small(small: Sequence[Candidate], chosen: Sequence[Choice], *, minimum: 
                 kind="small_group",
                 severity="info",
                 subject=candidate.key,
-                message=f"{candidate.name!r} has fewer than {minimum:,} people and is not offered; {instead}.",
+                message=f"{candidate.name!r} has fewer than {minimum:,} people, so it is not offered; "
+                f"{instead}.",
                 evidence={"group_minimum": minimum},
                 mend="Wait until more people belong to it, or personalise for the wider group.",
                 waivable=False,

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from gtm_orchestra.audience.wording import tokens_of
 from gtm_orchestra.config import AttributeSettings, AttributeType, parse_duration
 
 if TYPE_CHECKING:
-    from gtm_orchestra.audience.contracts import AttributeFact
     from collections.abc import Mapping, Sequence
+
+    from gtm_orchestra.audience.contracts import AttributeFact
 
 __all__ = ["STAGE_WORDS", "Kind", "Role", "Signal", "Stage", "read_signals", "stage_of"]
 

@@ -1,16 +1,16 @@
-"""Where the cuts lie: numbers of days, counts and amounts taken from distributions, each with its evidence."""
+"""Where the cuts lie: days, counts and amounts taken from distributions, each with its evidence."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-
-from gtm_orchestra.audience.wording import in_days
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.audience.wording import in_days
+
 if TYPE_CHECKING:
-    from gtm_orchestra.audience.signals import Kind
     from gtm_orchestra.audience.distributions import Distribution
+    from gtm_orchestra.audience.signals import Kind
 
 __all__ = ["Cut", "RecencyCuts", "deep_cut", "new_cut", "nice_days", "recency_cuts", "upper_cut"]
 
@@ -71,7 +71,7 @@ def recency_cuts(distribution: Distribution, kind: Kind) -> RecencyCuts | None:
 
 
 def new_cut(distribution: Distribution, kind: Kind) -> Cut | None:
-    """Return up to how many days after the start somebody is new: the lower quartile, within what is usual."""
+    """Return up to how many days after the start somebody is new: the lower quartile, within bounds."""
     quartile = distribution.at(0.25)
     if quartile is None:
         return None

@@ -1,9 +1,9 @@
-"""The order of profiles as a decision tree: everybody ends in exactly one leaf, the first profile that fits."""
+"""The order of profiles as a decision tree: everybody ends in one leaf, the first profile that fits."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import TreeNode
 from gtm_orchestra.conditions import all_of, negate
