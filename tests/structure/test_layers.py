@@ -61,7 +61,7 @@ IMPURE = {
     "uuid",
 }
 
-_REFERENCE = re.compile(rf"{PACKAGE}(?:\.\w+)+(?::\w+)?")
+_REFERENCE = re.compile(rf"{PACKAGE}\.(\w+)(?:\.\w+)*(?::\w+)?")
 
 
 def modules() -> list[Path]:
@@ -77,7 +77,7 @@ def home(path: Path, root: Path = SRC) -> str:
 def imports(path: Path, root: Path = SRC) -> list[tuple[int, str]]:
     """Return line and dotted name of every import of a module, those in functions and in strings too.
 
-    A string that is nothing but a dotted name of a layer counts: lazy commands and handlers are named that way.
+    A string that is nothing but the dotted name of a module counts: lazy commands are named that way.
     """
     here = path.relative_to(root).with_suffix("").parts
     package = here[:-1]
@@ -89,12 +89,11 @@ def imports(path: Path, root: Path = SRC) -> list[tuple[int, str]]:
             base = package[: len(package) + 1 - node.level] if node.level else ()
             source = ".".join([*base, *([node.module] if node.module else [])])
             found += [(node.lineno, f"{source}.{alias.name}") for alias in node.names]
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and _REFERENCE.fullmatch(node.value)
-        ):
-            found.append((node.lineno, node.value.replace(":", ".")))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            match = _REFERENCE.fullmatch(node.value)
+            # The name of an entry-point group looks alike and imports nothing.
+            if match is not None and match[1] in LEVEL:
+                found.append((node.lineno, node.value.replace(":", ".")))
     return found
 
 
