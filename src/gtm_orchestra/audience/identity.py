@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 __all__ = ["identity_fact", "internal_suppressions"]
 
 # Staff and machines are no audience; a person who objected is a person all the same.
-_INTERNAL = re.compile(r"(^|[^a-z])(employees?|staff|internal|bots?|crawlers?|tests?|testers?|robots?)([^a-z]|$)")
+_INTERNAL = re.compile(
+    r"(^|[^a-z])(employees?|staff|internal|bots?|crawlers?|tests?|testers?|robots?)([^a-z]|$)"
+)
 
 
 def internal_suppressions(config: Config) -> tuple[str, ...]:
@@ -28,9 +30,7 @@ def internal_suppressions(config: Config) -> tuple[str, ...]:
     return tuple(name for name in config.suppressions if _INTERNAL.search(name.lower()))
 
 
-def identity_fact(
-    warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFrame
-) -> IdentityFact:
+def identity_fact(warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFrame) -> IdentityFact:
     """Count records, valid people, shared addresses and stitched visitors."""
     full = frame.full
     internal = full.count().cast("int64") * 0
@@ -57,7 +57,7 @@ def identity_fact(
 
 
 def _duplicate_emails(warehouse: Warehouse, frame: PeopleFrame) -> tuple[int, int]:
-    """Return how many addresses stand on several records, whatever their case, and how many records are extra."""
+    """Return how many addresses stand on several records, case aside, and how many records are extra."""
     rows = frame.full.select(address=frame.full["email:"].strip().lower())
     shared = rows.drop_null().group_by("address").aggregate(records=lambda t: t.count())
     shared = shared.filter(shared.records > 1)
@@ -65,9 +65,7 @@ def _duplicate_emails(warehouse: Warehouse, frame: PeopleFrame) -> tuple[int, in
     return int(found["emails"]), int(found["extra"] or 0)
 
 
-def _visitors(
-    warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFrame
-) -> tuple[int, int]:
+def _visitors(warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFrame) -> tuple[int, int]:
     """Return distinct anonymous ids in the events, and how many of them belong to one valid person."""
     events = role_table(warehouse, config, "events")
     if events is None or not events.has("anonymous"):

@@ -1,14 +1,17 @@
 """Which columns hold personal data or special categories, judged by names and by values of a sample.
 
-Patterns are bounded, so that no text takes long; numbers that carry a checksum must pass it. Values are looked
-at and forgotten: only the kind that was recognised leaves this module.
+Patterns are bounded, so that no text takes long; numbers that carry a checksum must pass it. Values are
+looked at and forgotten: only the kind that was recognised leaves this module.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["Signs", "personal_data", "signs", "special_category"]
 
@@ -21,7 +24,9 @@ _PHONE = re.compile(r"(?<![\w+])(?:\+|00)[1-9][0-9]{0,2}(?:[ ()./-]{0,2}[0-9]{1,
 _LOCAL_PHONE = re.compile(r"(?<!\w)\(?0?[0-9]{2,4}\)?[ ./-][0-9]{3,4}[ ./-][0-9]{3,5}(?!\w)")
 _IBAN = re.compile(r"(?<!\w)[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?!\w)")
 _CARD = re.compile(r"(?<!\w)[3-6][0-9]{3}(?:[ -]?[0-9]{3,6}){2,4}(?!\w)")
-_IP = re.compile(r"(?<![\w.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(?![\w.])")
+_IP = re.compile(
+    r"(?<![\w.])(?:(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})\.){3}(?:25[0-5]|2[0-4][0-9]|1?[0-9]{1,2})(?![\w.])"
+)
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])")
 
 _PERSONAL_NAMES: tuple[tuple[str, str], ...] = (
@@ -47,9 +52,12 @@ _ABOUT = re.compile(
 _SPECIAL_NAMES: tuple[tuple[str, str], ...] = (
     (
         "health",
-        r"health (condition|data|info|information|issue|issues|note|notes|problem|accommodation|need|needs|record)|"
-        r"diagnos[ie]s|disabilit(y|ies)|disabled|medical|medication|illness|disease|allerg(y|ies)|pregnan(t|cy)|"
-        r"blood (type|group)|accessibility need|accessibility needs|dietary|diet|sick (leave|days)|mental health",
+        (
+            r"health (condition|data|info|information|issues?|notes?|problem|accommodation|needs?|record)|"
+            r"diagnos[ie]s|disabilit(y|ies)|disabled|medical|medication|illness|disease|allerg(y|ies)|"
+            r"pregnan(t|cy)|blood (type|group)|accessibility needs?|dietary|diet|sick (leave|days)|"
+            r"mental health"
+        ),
     ),
     ("religion", r"religion|religious|faith|denomination|church( tax)?|confession"),
     ("ethnic origin", r"ethnic(ity)?|ethnic origin|race|racial|skin colou?r|tribe|caste"),
@@ -64,19 +72,58 @@ _SPECIAL_VALUES: dict[str, frozenset[str]] = {
         {
             *("diabetes", "asthma", "cancer", "depression", "epilepsy", "pregnant", "disabled", "wheelchair"),
             *("visually impaired", "blind", "deaf", "hearing impaired", "dyslexia", "adhd", "autism", "hiv"),
-            *("screen reader", "hearing loop", "sign language", "low vision", "gluten free", "coeliac", "celiac"),
+            *(
+                "screen reader",
+                "hearing loop",
+                "sign language",
+                "low vision",
+                "gluten free",
+                "coeliac",
+                "celiac",
+            ),
         }
     ),
     "religion": frozenset(
         {
-            *("muslim", "christian", "catholic", "protestant", "orthodox", "jewish", "hindu", "buddhist", "sikh"),
-            *("atheist", "evangelical", "islam", "christianity", "judaism", "hinduism", "buddhism", "halal", "kosher"),
+            *(
+                "muslim",
+                "christian",
+                "catholic",
+                "protestant",
+                "orthodox",
+                "jewish",
+                "hindu",
+                "buddhist",
+                "sikh",
+            ),
+            *(
+                "atheist",
+                "evangelical",
+                "islam",
+                "christianity",
+                "judaism",
+                "hinduism",
+                "buddhism",
+                "halal",
+                "kosher",
+            ),
         }
     ),
     "ethnic origin": frozenset(
-        {"caucasian", "hispanic", "latino", "latina", "african american", "asian american", "native american", "roma"}
+        {
+            "caucasian",
+            "hispanic",
+            "latino",
+            "latina",
+            "african american",
+            "asian american",
+            "native american",
+            "roma",
+        }
     ),
-    "political opinion": frozenset({"democrat", "republican", "social democrat", "labour", "tory", "green party"}),
+    "political opinion": frozenset(
+        {"democrat", "republican", "social democrat", "labour", "tory", "green party"}
+    ),
     "sex life or orientation": frozenset(
         {"heterosexual", "homosexual", "bisexual", "gay", "lesbian", "transgender", "asexual", "queer"}
     ),
@@ -131,8 +178,14 @@ def special_category(names: Sequence[str], values: Sequence[str]) -> tuple[str, 
 
 def personal_data(names: Sequence[str], values: Sequence[str]) -> tuple[str, str]:
     """Return the kind of personal data in a column and how it was recognised, or two empty texts."""
-    kinds = (("email", _email), ("bank account", _iban), ("card number", _card), ("identity number", _ssn),
-             ("IP address", _ip), ("phone", _phone))
+    kinds = (
+        ("email", _email),
+        ("bank account", _iban),
+        ("card number", _card),
+        ("identity number", _ssn),
+        ("IP address", _ip),
+        ("phone", _phone),
+    )
     least = max(_LEAST_HITS, int(len(values) * _LEAST_SHARE))
     for kind, test in kinds:
         if sum(1 for value in values if test(value)) >= least:

@@ -1,8 +1,7 @@
-"""What each attribute looks like over the people frame: one aggregate for all, one grouping per short list."""
+"""What each attribute looks like over the people frame: one aggregate, and one grouping per short list."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import ibis
 from gtm_orchestra.warehouse.values import Column, moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -130,11 +130,17 @@ def number_groups(
     parts: dict[str, Column] = {}
     for number, name in enumerate(names):
         column = known[name]
-        parts |= {f"n{number}": column.count(), f"s{number}": column.sum(), f"q{number}": (column * column).sum()}
+        parts |= {
+            f"n{number}": column.count(),
+            f"s{number}": column.sum(),
+            f"q{number}": (column * column).sum(),
+        }
     rows = warehouse.rows(known.group_by(group=known[special].cast("string")).aggregate(**parts))
     rows.sort(key=lambda row: str(row["group"]))
     return {
-        name: tuple((int(row[f"n{i}"]), float(row[f"s{i}"] or 0.0), float(row[f"q{i}"] or 0.0)) for row in rows)
+        name: tuple(
+            (int(row[f"n{i}"]), float(row[f"s{i}"] or 0.0), float(row[f"q{i}"] or 0.0)) for row in rows
+        )
         for i, name in enumerate(names)
     }
 
@@ -142,7 +148,7 @@ def number_groups(
 def number_shift(
     warehouse: Warehouse, frame: PeopleFrame, as_of: datetime, deciles: Mapping[str, Sequence[float]]
 ) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
-    """Return per number how many people fall between its deciles: those before the last 28 days, and since."""
+    """Return per number how many people fall between its deciles: before the last 28 days, and since."""
     found: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
     recent = _recent(frame, as_of)
     for name, cuts in deciles.items():
@@ -167,4 +173,6 @@ def sample_values(
         return {}
     rows = frame.full.order_by("person_id").limit(people).select(*names)
     table = warehouse.to_arrow(rows)
-    return {name: [str(value) for value in table.column(name).to_pylist() if value is not None] for name in names}
+    return {
+        name: [str(value) for value in table.column(name).to_pylist() if value is not None] for name in names
+    }

@@ -48,7 +48,7 @@ class PeopleFrame:
             `addressable__<channel>`. Times have no zone and are UTC.
         schema: Type of each attribute column of `table`.
         people: How many rows.
-        full: `table` with, beside it, the denied attributes, `state:<purpose>` codes, `unread:<attribute>` for
+        full: `table` with, beside it, the denied attributes, `state:<purpose>`, `unread:<attribute>` for
             values not of its type, `created:`, `email:` and `account:`; for counts only.
         full_schema: Type of each attribute column of `full`.
         unavailable: Attribute of the catalog → why the data has no such column or event.

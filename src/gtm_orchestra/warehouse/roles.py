@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+import ibis
+
 from gtm_orchestra.errors import SourceError
 from gtm_orchestra.warehouse.reshaping import reshape
 from gtm_orchestra.warehouse.values import Column, as_key, as_time, require_times
-
-import ibis
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -83,7 +83,7 @@ class RoleTable:
         return as_time(self.column(meaning), self.settings.time_zone)
 
     def broken(self) -> Column:
-        """Return true for a row that lacks a key, a person, a name or a time, or whose time cannot be read."""
+        """Return true for a row that lacks a key, person, name or time, or whose time cannot be read."""
         wrong: Column = ibis.literal(value=False)
         for meaning in _NEEDED[self.role]:
             if not self.has(meaning):
@@ -120,7 +120,11 @@ def role_table(warehouse: Warehouse, config: Config, role: TableRole) -> RoleTab
     if settings is None:
         return None
     # A table may be reshaped by what it refers to: its key is all that it depends on.
-    others = [config.tables[other].model_dump_json() for other in ("people", "subscriptions") if other in config.tables]
+    others = [
+        config.tables[other].model_dump_json()
+        for other in ("people", "subscriptions")
+        if other in config.tables
+    ]
     return warehouse.memo(
         f"role:{role}:{settings.model_dump_json()}:{others}",
         lambda: _checked(warehouse, config, role, settings),

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from gtm_orchestra.warehouse.roles import RoleTable
 from gtm_orchestra.warehouse.values import Column, as_key, moment, plain_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gtm_orchestra.warehouse.connection import Warehouse
+    from gtm_orchestra.warehouse.roles import RoleTable
 
 __all__ = ["TableScan", "columns_of", "scan_table"]
 
@@ -97,7 +98,7 @@ def _summed(hours: list[dict[str, Any]], duplicates: int, *, is_events: bool) ->
 
 def _cadence(loads: Iterable[datetime]) -> float | None:
     ordered = sorted(loads)
-    gaps = [(b - a).total_seconds() / 3600 for a, b in zip(ordered, ordered[1:], strict=False)]
+    gaps = [(b - a).total_seconds() / 3600 for a, b in pairwise(ordered)]
     return float(median(gaps)) if gaps else None
 
 

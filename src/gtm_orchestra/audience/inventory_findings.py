@@ -1,0 +1,320 @@
+"""What stands out in an inventory, in words for a marketing-operations person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.audience.contracts import Finding
+from gtm_orchestra.audience.proxies import PROXY_FROM
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gtm_orchestra.audience.contracts import AttributeFact, IdentityFact, Inventory, Severity, TableFact
+    from gtm_orchestra.audience.proxies import Proxy
+    from gtm_orchestra.audience.sensitivity import Signs
+    from gtm_orchestra.config import Config
+
+__all__ = ["DRIFT_FROM", "inventory_findings", "schema_changes"]
+
+# Usual reading of the population stability index: from here on the distribution has shifted.
+DRIFT_FROM = 0.25
+_NOTABLE_SHARE = 0.05
+_PRIVACY, _DATA = "privacy-lead", "data-engineer"
+
+
+def inventory_findings(
+    config: Config,
+    *,
+    tables: Sequence[TableFact],
+    attributes: Sequence[AttributeFact],
+    identity: IdentityFact,
+    unavailable: Mapping[str, str],
+    unreadable: Mapping[str, int],
+    signs: Mapping[str, Signs],
+    proxies: Mapping[str, Proxy],
+) -> tuple[Finding, ...]:
+    """Return every finding of an inventory, sorted by its id."""
+    by_table: dict[str, list[AttributeFact]] = {}
+    for fact in attributes:
+        by_table.setdefault(fact.table, []).append(fact)
+    found: list[Finding] = []
+    for table in tables:
+        found += _stale(table, by_table.get(table.role, []))
+        found += _rows(table)
+        found += _times(table)
+    for fact in attributes:
+        found += _coverage(fact, unavailable)
+        found += _sensitive(config.attributes[fact.name].sensitivity, fact, signs.get(fact.name))
+        found += _others(fact, unreadable.get(fact.name, 0), proxies.get(fact.name))
+    found += _identity(identity)
+    return tuple(sorted(found, key=lambda finding: finding.finding_id))
+
+
+def _stale(table: TableFact, attributes: Iterable[AttributeFact]) -> Iterator[Finding]:
+    behind = [fact for fact in attributes if fact.stale]
+    if table.age_hours is None or not (table.stale or behind):
+        return
+    slas = [
+        sla
+        for sla in (
+            table.freshness_sla_hours if table.stale else None,
+            *(fact.freshness_sla_hours for fact in behind),
+        )
+        if sla is not None
+    ]
+    names = ", ".join(fact.name for fact in behind)
+    required = any(fact.required for fact in behind)
+    yield Finding(
+        finding_id=f"stale_source:{table.role}",
+        kind="stale_source",
+        severity="blocker" if required else "warning",
+        subject=table.role,
+        message=f"The newest data of {table.table!r} is {table.age_hours:,.0f} hours old; its SLA is "
+        f"{min(slas):,.0f} hours."
+        + (f" Affected: {names}." if names else " No attribute in use is affected."),
+        evidence={
+            "newest": table.newest.strftime("%Y-%m-%dT%H:%M:%SZ") if table.newest else None,
+            "age_hours": table.age_hours,
+            "sla_hours": min(slas),
+            "attributes": names,
+        },
+        mend=f"Ask {table.owner or 'the owner of the source'} to restart its load, or agree on another SLA.",
+        decides=_DATA,
+    )
+
+
+def _rows(table: TableFact) -> Iterator[Finding]:
+    counts = (
+        ("broken_rows", table.broken_rows, "have no key, person, name or readable time, and are left out"),
+        ("duplicates", table.duplicate_keys, "repeat the key of another row; the newest row counts"),
+    )
+    for kind, count, words in counts:
+        if count:
+            share = count / table.rows
+            yield Finding(
+                finding_id=f"{kind}:{table.role}" if kind == "broken_rows" else f"{kind}:{table.role}.key",
+                kind="broken_rows" if kind == "broken_rows" else "duplicates",
+                severity="warning" if share >= _NOTABLE_SHARE else "info",
+                subject=table.role,
+                message=f"{count:,} of {table.rows:,} rows of {table.table!r} ({share:.1%}) {words}.",
+                evidence={"rows": table.rows, kind: count, "share": round(share, 6)},
+                mend="Mend the export of this table.",
+                decides=_DATA if share >= _NOTABLE_SHARE else "",
+            )
+
+
+def _times(table: TableFact) -> Iterator[Finding]:
+    if table.future_rows:
+        yield Finding(
+            finding_id=f"future_times:{table.role}",
+            kind="future_times",
+            severity="warning",
+            subject=table.role,
+            message=f"{table.future_rows:,} rows of {table.table!r} have a time in the future; they are not "
+            "counted as recent. Often a time zone is wrong.",
+            evidence={"future_rows": table.future_rows, "rows": table.rows},
+            mend=f"Check tables.{table.role}.time_zone in gtm.toml, and the clocks of the source.",
+            decides=_DATA,
+        )
+    if table.late_rows:
+        share = table.late_rows / table.rows
+        yield Finding(
+            finding_id=f"late_events:{table.role}",
+            kind="late_events",
+            severity="warning" if share >= _NOTABLE_SHARE else "info",
+            subject=table.role,
+            message=f"{table.late_rows:,} of {table.rows:,} events ({share:.1%}) arrived more than 24 "
+            "hours after "
+            "they happened: figures of the last day are still too low.",
+            evidence={"late_rows": table.late_rows, "rows": table.rows, "share": round(share, 6)},
+            mend="Read figures of the last day with care.",
+        )
+
+
+def _coverage(fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[Finding]:
+    severity: Severity = "blocker" if fact.required else "warning"
+    if not fact.available:
+        yield Finding(
+            finding_id=f"unavailable:{fact.name}",
+            kind="unavailable",
+            severity=severity,
+            subject=fact.name,
+            message=f"The catalog lists {fact.name!r}, but the data does not have it: "
+            f"{unavailable[fact.name]}.",
+            evidence={"required": int(fact.required)},
+            mend=f"Mend attributes.{fact.name} in gtm.toml, or take it out.",
+            decides=_DATA,
+        )
+    elif fact.coverage < fact.coverage_sla:
+        yield Finding(
+            finding_id=f"low_coverage:{fact.name}",
+            kind="low_coverage",
+            severity="blocker" if fact.required else "info",
+            subject=fact.name,
+            message=f"{fact.name!r} is filled for {fact.coverage:.1%} of {fact.people:,} people; its SLA is "
+            f"{fact.coverage_sla:.0%}."
+            + ("" if fact.required else " It is not required, so it stops nothing."),
+            evidence={
+                "people": fact.people,
+                "filled": fact.filled,
+                "coverage": fact.coverage,
+                "sla": fact.coverage_sla,
+            },
+            mend=f"Collect it, or lower attributes.{fact.name}.coverage with its owner.",
+            decides=_DATA if fact.required else "",
+        )
+
+
+def _sensitive(declared: str, fact: AttributeFact, signed: Signs | None) -> Iterator[Finding]:
+    if fact.sensitivity == "special" or (signed is not None and signed.special):
+        kind = signed.special if signed is not None and signed.special else "a special category"
+        refused = fact.sensitivity == "special"
+        yield Finding(
+            finding_id=f"special_category:{fact.name}",
+            kind="special_category",
+            severity="blocker" if refused else "warning",
+            subject=fact.name,
+            message=f"{fact.name!r} holds data on {kind}, a special category of personal data. "
+            + (
+                "It is never used for personalisation."
+                if refused
+                else "A person accepted it as something else."
+            ),
+            evidence={
+                "category": kind,
+                "recognised_by": (signed.by if signed is not None and signed.special else "catalog")
+                or "catalog",
+                "people": fact.people,
+                "filled": fact.filled,
+            },
+            mend=f"Set attributes.{fact.name}.review = 'denied' in gtm.toml."
+            if refused
+            else "Check that decision.",
+            decides=_PRIVACY,
+            waivable=False,
+        )
+    elif fact.personal_data:
+        known = declared == "personal"
+        yield Finding(
+            finding_id=f"personal_data:{fact.name}",
+            kind="personal_data",
+            severity="info" if known else "warning",
+            subject=fact.name,
+            message=f"{fact.name!r} holds personal data ({fact.personal_data}) for {fact.filled:,} people"
+            + ("." if known else f", but the catalog says its sensitivity is {declared!r}."),
+            evidence={
+                "what": fact.personal_data,
+                "recognised_by": signed.by if signed is not None else "",
+                "filled": fact.filled,
+            },
+            mend="Address people with it; never put it into a rule."
+            if known
+            else f"Set attributes.{fact.name}.sensitivity = 'personal', or deny it.",
+            decides="" if known else _PRIVACY,
+        )
+
+
+def _others(fact: AttributeFact, unreadable: int, proxy: Proxy | None) -> Iterator[Finding]:
+    if proxy is not None:
+        words = "Cramér's V" if proxy.measure == "cramers_v" else "correlation ratio"
+        yield Finding(
+            finding_id=f"proxy:{fact.name}",
+            kind="proxy",
+            severity="warning",
+            subject=fact.name,
+            message=f"{fact.name!r} goes with the special category {proxy.of!r}: {words} "
+            f"{proxy.value:.2f} over "
+            f"{proxy.people:,} people, where {PROXY_FROM} counts as strong. Selecting by it selects by "
+            "the other.",
+            evidence={
+                "of": proxy.of,
+                proxy.measure: proxy.value,
+                "people": proxy.people,
+                "threshold": PROXY_FROM,
+            },
+            mend=f"Leave {fact.name!r} out of profiles.",
+            decides=_PRIVACY,
+        )
+    if unreadable:
+        yield Finding(
+            finding_id=f"broken_rows:{fact.name}",
+            kind="broken_rows",
+            severity="info",
+            subject=fact.name,
+            message=f"{unreadable:,} people have a value of {fact.name!r} that is no {fact.type}; it "
+            "counts as missing.",
+            evidence={"unreadable": unreadable, "filled": fact.filled},
+            mend="Mend the values in the source.",
+        )
+    if fact.drift is not None and fact.drift >= DRIFT_FROM:
+        yield Finding(
+            finding_id=f"drift:{fact.name}",
+            kind="drift",
+            severity="info",
+            subject=fact.name,
+            message=f"{fact.name!r} is distributed otherwise among people created in the last 28 days "
+            "than before: "
+            f"population stability index {fact.drift:.2f}, where {DRIFT_FROM} counts as shifted.",
+            evidence={"psi": fact.drift, "threshold": DRIFT_FROM},
+            mend="Check whether sign-up or its form changed before a threshold is set on it.",
+        )
+    if fact.review == "proposed" and fact.available:
+        yield Finding(
+            finding_id=f"unreviewed:{fact.name}",
+            kind="unreviewed",
+            severity="info",
+            subject=fact.name,
+            message=f"Nobody has reviewed {fact.name!r} in the catalog: it may stand in a draft, never in "
+            "a rule.",
+            mend=f"Run 'gtm catalog accept {fact.name}' or 'gtm catalog review'.",
+            decides=_PRIVACY if fact.sensitivity in {"personal", "special", "unknown"} else "marketing-ops",
+        )
+
+
+def _identity(identity: IdentityFact) -> Iterator[Finding]:
+    if identity.duplicate_emails:
+        yield Finding(
+            finding_id="duplicates:people",
+            kind="duplicates",
+            severity="warning",
+            subject="people",
+            message=f"{identity.duplicate_emails:,} e-mail addresses stand on more than one record (case "
+            "aside): "
+            f"{identity.duplicate_records:,} of {identity.records:,} records would vanish if they were "
+            "merged. "
+            "Until then one person may see two variants.",
+            evidence={
+                "duplicate_emails": identity.duplicate_emails,
+                "duplicate_records": identity.duplicate_records,
+            },
+            mend="Merge them in the CRM.",
+            decides=_DATA,
+        )
+
+
+def schema_changes(before: Inventory, now: Inventory) -> tuple[Finding, ...]:
+    """Return which columns came, went or changed type since an earlier inventory."""
+    old = {(field.table, field.column): field.type for field in before.columns}
+    new = {(field.table, field.column): field.type for field in now.columns}
+    used = {fact.source for fact in now.attributes}
+    found: list[Finding] = []
+    for key in sorted(old.keys() | new.keys()):
+        was, is_now = old.get(key), new.get(key)
+        if was == is_now:
+            continue
+        name = ".".join(key)
+        what = "is new" if was is None else "is gone" if is_now is None else f"was {was} and is now {is_now}"
+        found.append(
+            Finding(
+                finding_id=f"schema_change:{name}",
+                kind="schema_change",
+                severity="warning" if was is not None and name in used else "info",
+                subject=name,
+                message=f"Column {name} {what} since the inventory of {before.as_of:%Y-%m-%d}.",
+                evidence={"was": was, "is": is_now},
+                mend="Review it for the catalog." if was is None else "Check what reads it.",
+                decides=_DATA if was is not None and name in used else "",
+            )
+        )
+    return tuple(found)
