@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ibis
 
-from gtm_orchestra.conditions.tree import Either, Every, Exists, Negation, OneOf, column_of
+from gtm_orchestra.conditions.tree import Compare, Either, Every, Exists, Negation, OneOf, column_of
 from gtm_orchestra.errors import ConditionError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gtm_orchestra.conditions.tree import Compare, Condition, Leaf, Node, Operator, Value
+    from gtm_orchestra.conditions.tree import Condition, Leaf, Node, Operator, Value
 
 __all__ = ["to_ibis"]
 
@@ -61,8 +61,9 @@ def _boolean(node: Node, table: ibis.Table) -> Boolean:
     if isinstance(node, Exists):
         known = _known(node, column)
         return known if node.exists else ~known
-    # Null in, null out: coalesced at each leaf, because `NOT NULL` is null and would lose the person.
-    return _or_false(_comparison(node, column))
+    # False AND null is false, so no null leaves a leaf, where `NOT` would keep it and lose the person. Unlike
+    # COALESCE, an engine takes this apart again to read an index or to skip a block.
+    return column.notnull() & _comparison(node, column)
 
 
 def _column(leaf: Leaf, table: ibis.Table) -> Column:
@@ -96,23 +97,29 @@ def _column(leaf: Leaf, table: ibis.Table) -> Column:
 
 
 def _known(leaf: Leaf, column: Column) -> Boolean:
-    # Engines sort NaN above every number, so a range drops it along with the infinities.
-    return _or_false(column.between(-_LARGEST, _LARGEST)) if leaf.type == "number" else column.notnull()
+    if leaf.type != "number":
+        return column.notnull()
+    return column.notnull() & (column >= -_LARGEST) & (column <= _LARGEST)
 
 
 def _comparison(leaf: Compare | OneOf, column: Column) -> Boolean:
-    """Compare without caring for nulls, but with NaN and infinity left out."""
+    """Compare what is not null, with NaN and infinity left out."""
+    if leaf.type == "timestamp" and isinstance(leaf, Compare):
+        return _at(leaf, column)
     if isinstance(leaf, OneOf):
         values = [_literal(value) for value in leaf.values]
-        return column.notin(values) & _known(leaf, column) if leaf.negated else column.isin(values)
-    if isinstance(leaf.value, bool):
-        return column == leaf.value if leaf.operator == "$eq" else column != leaf.value
-    if leaf.type == "timestamp":
-        return _at(leaf, column)
-    compared = _TESTS[leaf.operator](column, _literal(leaf.value))
-    if leaf.operator == "$eq" or leaf.type == "string":
+        compared = column.notin(values) if leaf.negated else column.isin(values)
+    else:
+        compared = _TESTS[leaf.operator](column, _literal(leaf.value))
+    if leaf.type != "number":
         return compared
-    return compared & _known(leaf, column)
+    operator_name = ("$nin" if leaf.negated else "$in") if isinstance(leaf, OneOf) else leaf.operator
+    # Engines sort NaN above infinity, and JSON, hence the SDKs, has neither: both are missing.
+    if operator_name in ("$gt", "$gte", "$ne", "$nin"):
+        compared &= column <= _LARGEST
+    if operator_name in ("$lt", "$lte", "$ne", "$nin"):
+        compared &= column >= -_LARGEST
+    return compared
 
 
 def _at(leaf: Compare, column: Column) -> Boolean:
@@ -136,7 +143,3 @@ def _moment(instant: datetime, zone: str | None) -> Column:
 def _literal(value: Value) -> Column:
     # A fraction in digits is a DECIMAL to DuckDB, whose conversion rounds twice; read from text it is exact.
     return ibis.literal(repr(value)).cast("float64") if isinstance(value, float) else ibis.literal(value)
-
-
-def _or_false(expression: Boolean) -> Boolean:
-    return ibis.coalesce(expression, ibis.literal(value=False))
