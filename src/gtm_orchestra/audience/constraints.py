@@ -96,7 +96,7 @@ _MINDED = (
         "privacy-lead",
     ),
     (r"legal|contract|dpa|residency|processor|law|terms|region|country|countries", "privacy-lead"),
-    (r"data|column|table|field|warehouse|sync|api", "customer-data-engineer"),
+    (r"data|column|table|field|warehouse|sync|api", "data-engineer"),
     (r"test|experiment|holdout|significan|control", "testing-lead"),
 )
 

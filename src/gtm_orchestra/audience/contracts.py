@@ -51,11 +51,17 @@ class Finding(Model):
     finding_id: str = Field(description="Stable across runs on the same data: kind:subject.")
     kind: FindingKind
     severity: Severity
-    subject: str = Field(description="What it is about: an attribute, table role, purpose, channel or profile.")
-    message: str = Field(description="One or two sentences for a marketing-operations person, with the figures.")
+    subject: str = Field(
+        description="What it is about: an attribute, table role, purpose, channel or profile."
+    )
+    message: str = Field(
+        description="One or two sentences for a marketing-operations person, with the figures."
+    )
     evidence: dict[str, float | int | str | None] = Field(default_factory=dict)
     mend: str = ""
-    decides: str = Field(default="", description="Role that decides, such as privacy-lead; '' = nobody needs to.")
+    decides: str = Field(
+        default="", description="Role that decides, such as privacy-lead; '' = nobody needs to."
+    )
     waivable: bool = True
 
 
@@ -92,7 +98,9 @@ class MetricReading(Model):
     name: str
     asked: str
     mapped: bool
-    baseline: float | None = Field(default=None, description="Today's value over the people in reach, if measured.")
+    baseline: float | None = Field(
+        default=None, description="Today's value over the people in reach, if measured."
+    )
     unit: str = ""
     counted: str = Field(default="", description="What the baseline counts: of whom, over which time.")
     missing: str = Field(default="", description="For an unmapped one: what gtm.toml must say.")
@@ -156,14 +164,20 @@ class AttributeFact(Model):
     cadence_hours: float | None = Field(default=None, description="Observed median time between loads.")
     sensitivity: Sensitivity
     sensitivity_note: str = ""
-    personal_data: str = Field(default="", description="Kind found in names and values, such as email, phone.")
-    drift: float | None = Field(default=None, description="Population stability index, last 28 d against before.")
+    personal_data: str = Field(
+        default="", description="Kind found in names and values, such as email, phone."
+    )
+    drift: float | None = Field(
+        default=None, description="Population stability index, last 28 d against before."
+    )
     available_at: tuple[Place, ...] = ()
     consent: str | None = None
     purpose: str | None = None
     owner: str = ""
     review: ReviewStatus = "proposed"
-    usable: bool = Field(description="May stand in a profile: available, not denied, not special, fresh, covered.")
+    usable: bool = Field(
+        description="May stand in a profile: available, not denied, not special, fresh, covered."
+    )
     why_not: str = ""
 
 
@@ -190,7 +204,9 @@ class IdentityFact(Model):
     """How many records are one person, and how many visitors are known."""
 
     records: int
-    valid_people: int = Field(description="People left after broken rows, duplicates and suppressions of staff.")
+    valid_people: int = Field(
+        description="People left after broken rows, duplicates and suppressions of staff."
+    )
     duplicate_emails: int = Field(default=0, description="Addresses that stand on more than one record.")
     duplicate_records: int = Field(default=0, description="Records that would vanish if those were merged.")
     internal_people: int = 0
@@ -315,7 +331,9 @@ class Profile(Model):
     added_over: str = Field(description="What it tells beyond a column that already exists, with figures.")
     deployable: bool
     why_not: str = ""
-    parent: str | None = Field(default=None, description="For a group offered in place of one that was too small.")
+    parent: str | None = Field(
+        default=None, description="For a group offered in place of one that was too small."
+    )
 
 
 class Overlap(Model):
@@ -351,7 +369,9 @@ class Activation(Model):
     need: str = Field(description="API, webhook, SDK attribute or file that is needed.")
     payload: tuple[str, ...] = Field(description="Fields that travel.")
     decided_at: Place
-    missing_at: tuple[str, ...] = Field(default=(), description="Attributes not available where it is decided.")
+    missing_at: tuple[str, ...] = Field(
+        default=(), description="Attributes not available where it is decided."
+    )
     fallback: str
     blockers: tuple[str, ...] = ()
 
@@ -371,8 +391,12 @@ class Measure(Model):
     people_per_week: float = Field(description="New people entering per week; 0 when not measurable.")
     people: int
     baseline: float | None
-    detectable: float | None = Field(description="Smallest relative lift seen with the people of today, power 0.8.")
-    days: int | None = Field(description="Days until a relative lift of 10 % is seen with power 0.8; None: never.")
+    detectable: float | None = Field(
+        description="Smallest relative lift seen with the people of today, power 0.8."
+    )
+    days: int | None = Field(
+        description="Days until a relative lift of 10 % is seen with power 0.8; None: never."
+    )
     verdict: str
 
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gtm_orchestra.audience.contracts import ConstraintReading, TimelineReading
-    from gtm_orchestra.config import Channel, Config
+    from gtm_orchestra.config import Channel, Config, MetricSettings
     from gtm_orchestra.warehouse.connection import Warehouse
     from gtm_orchestra.warehouse.people import PeopleFrame
 
-__all__ = ["Request", "scope_of", "take_objectives"]
+__all__ = ["Request", "scope_of", "shown", "take_objectives"]
 
 _STAGE_ORDER = (
     *(
@@ -41,6 +41,12 @@ _STAGE_ORDER = (
     *("signup", "opportunity", "trial", "trialing", "onboarding", "free", "activated", "active", "customer"),
     *("paying", "paid", "expansion", "evangelist", "dormant", "atrisk", "churned", "former"),
 )
+_NAMES = {
+    "marketingqualifiedlead": "Marketing-qualified lead",
+    "mql": "Marketing-qualified lead",
+    "salesqualifiedlead": "Sales-qualified lead",
+    "sql": "Sales-qualified lead",
+}
 _ROLE_WORDS = ({"function"}, {"persona"}, {"role"}, {"department"}, {"goal"}, {"case"})
 _MOST_ROLES = 5
 _HARMLESS = {"none", "internal"}
@@ -127,9 +133,7 @@ def _with_baseline(
         groups = {"scope": mask}
         level = metric_levels(warehouse, config, frame, as_of, metric=reading.name, groups=groups)["scope"]
         whom = {"person": "people", "account": "accounts with people"}[level.unit]
-        counted = f"over the {whom} in scope" + (
-            "" if settings.sql else f", in the {settings.window} to the as-of"
-        )
+        counted = f"{whom} in scope" + ("" if settings.sql else f", in the {settings.window} to the as-of")
     if level.level is None or level.units < config.policies.group_minimum:
         return reading.model_copy(
             update={"counted": f"fewer than {config.policies.group_minimum} people to count it on"}
@@ -154,10 +158,11 @@ def _personas(
         else:
             groups = sorted(groups, key=lambda group: (-group[1], group[0]))[:_MOST_ROLES]
         for value, count in groups:
-            share = f"{count / people:.0%} of the {people:,} people in scope"
+            share = f"{count / people:.0%}".replace("%", " %") + f" of the {people:,} people in scope"
             personas.append(
                 Persona(
-                    name=value.replace("_", " ").strip().capitalize(),
+                    name=_NAMES.get("".join(tokens_of(value)))
+                    or value.replace("_", " ").strip().capitalize(),
                     description=f"People whose {attribute} is {value}.",
                     people=count,
                     evidence=f"{attribute} = {value}: {share}, before consent and suppression.",
@@ -234,23 +239,20 @@ def _goals(
             continue
         settings = config.metrics[reading.name]
         verb = "Raise" if settings.direction == "increase" else "Lower"
-        start = f" from {shown(reading.baseline, settings.type)}" if reading.baseline is not None else ""
-        target = f" to {shown(settings.target, settings.type)}" if settings.target is not None else ""
+        start = f" from {shown(reading.baseline, settings)}" if reading.baseline is not None else ""
+        target = f" to {shown(settings.target, settings)}" if settings.target is not None else ""
         goals.append(f"{verb} {reading.name}{start}{target}.")
     return tuple(goals)
 
 
-def shown(value: float | None, kind: str) -> str:
-    """Return a metric's level as a person writes it: a share in per cent, an amount with separators.
-
-    >>> shown(0.352, "proportion"), shown(2706.99, "revenue")
-    ('35.2 %', '2,707')
-    """
+def shown(value: float | None, metric: MetricSettings) -> str:
+    """Return a metric's level as a person writes it: a share in per cent, an amount with its unit."""
     if value is None:
         return "unknown"
-    if kind in {"proportion", "retention"}:
+    if metric.type in {"proportion", "retention"}:
         return f"{value:.1%}".replace("%", " %")
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"  # noqa: PLR2004 small amounts need decimals
+    number = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"  # noqa: PLR2004 small amounts need decimals
+    return f"{number} {metric.unit}".strip()
 
 
 def _findings(
@@ -277,7 +279,7 @@ def _findings(
         found.append(
             _contradiction(
                 "constraints",
-                f"Together the constraints leave fewer than {minimum} people; no profile can be built on so few.",
+                f"Together the constraints leave fewer than {minimum} people: too few for any profile.",
                 "Drop or widen one of the constraints.",
             )
         )
@@ -289,7 +291,7 @@ def _findings(
                 severity="warning",
                 subject="timeline",
                 message=f"Timeline {timeline.text!r}: {timeline.effect}",
-                mend="Give a date that can be met, such as 2027-01-15.",
+                mend="Give a date that can be met, written as year-month-day.",
                 decides="personalization-architect",
             )
         )
@@ -301,7 +303,7 @@ def _findings(
             subject=reading.asked,
             message=f"{reading.asked!r} cannot be counted: {reading.missing}.",
             mend=f"In gtm.toml: {reading.missing}.",
-            decides="customer-data-engineer",
+            decides="data-engineer",
         )
         for reading in metrics
         if not reading.mapped

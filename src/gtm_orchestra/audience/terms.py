@@ -252,7 +252,7 @@ class Terms:
             "It means your own staff, but neither a suppression nor an attribute says who they are; "
             "add [suppressions.employees] to gtm.toml."
         )
-        return Unavailable(why, "customer-data-engineer")
+        return Unavailable(why, "data-engineer")
 
     def _customers(self, phrase: str) -> Group | Unavailable | None:
         words = _words(phrase, drop=_ARTICLES | {"paying", "active"})
@@ -268,7 +268,7 @@ class Terms:
                 "It means people whose account is a customer, but no usable attribute says which are; "
                 "add one of table 'accounts' to [attributes], such as the account's stage."
             )
-            return Unavailable(why, "customer-data-engineer")
+            return Unavailable(why, "data-engineer")
         by_person, name, inside = found[0]
         if not by_person:
             missing = f"people for whom {name} is not known stay in"
@@ -279,9 +279,7 @@ class Terms:
             f"by person only, as {name} says: colleagues of a customer who are none themselves stay in, "
             "because no attribute of table 'accounts' says which accounts are customers"
         )
-        return Group(
-            "existing customers", inside, _opposite(name, inside), detail, "", "customer-data-engineer"
-        )
+        return Group("existing customers", inside, _opposite(name, inside), detail, "", "data-engineer")
 
     def _customer_condition(self, name: str) -> Condition | None:
         words = _name_words(name, self.config.attributes[name])
@@ -393,13 +391,13 @@ def _bare(phrase: str) -> bool:
 
 
 def _after_noun(phrase: str) -> str:
-    """Return "Germany" for "people in Germany", "free plan" for "users on the free plan".
+    """Return "Germany" for "people in Germany", and "free plan" for "users on the free plan".
 
     "Customers in Germany" stays as it is: it names fewer people than "people in Germany".
     """
     plain = re.sub(
         r"^(?:(?:the |all )?(?:people|users|persons|contacts|accounts|companies|residents|visitors) )?"
-        r"(?:who are |that are |living |based |located |residing )?(?:in|from|within|of|on|with) (?:the |a )?",
+        r"(?:who are |that are |living |based |located )?(?:in|from|within|of|on|with) (?:the |a )?",
         "",
         phrase,
         flags=re.IGNORECASE,
