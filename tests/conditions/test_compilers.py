@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 import numpy as np
+import psycopg
 import pyarrow as pa
 import pytest
 from growthbook.core import evalCondition
@@ -171,6 +172,18 @@ def test_a_number_column_of_any_width_compares_alike(kind: pa.DataType) -> None:
     assert met["met"].to_pylist() == [False, False, True, False]
     column = ColumnValues.from_arrow(table["sessions_30d"])
     assert to_mask(condition, {"sessions_30d": column}).tolist() == [False, False, True, False]
+
+
+def test_not_a_number_in_a_postgresql_numeric_is_missing(postgres_url: str) -> None:
+    condition = parse({"sessions_30d": {"$gte": 2.5}}, SCHEMA)
+    with psycopg.connect(postgres_url) as connection:
+        connection.execute("create table people (sessions_30d numeric)")
+        connection.execute("insert into people values (2), (3), ('NaN'), ('Infinity'), (null)")
+        connection.commit()
+        backend = ibis.postgres.from_connection(connection)
+        table = backend.table("people")
+        met = backend.to_pyarrow(table.filter(to_ibis(condition, table)))
+    assert met["sessions_30d"].to_pylist() == [Decimal(3)]
 
 
 def test_text_of_every_arrow_encoding_compares_alike() -> None:

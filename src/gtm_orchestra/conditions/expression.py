@@ -59,7 +59,7 @@ def _boolean(node: Node, table: ibis.Table) -> Boolean:
         return ~_boolean(node.part, table)
     column = _column(node, table)
     if isinstance(node, Exists):
-        known = _known(node, column)
+        known = _known(column)
         return known if node.exists else ~known
     # False AND null is false, so no null leaves a leaf, where `NOT` would keep it and lose the person. Unlike
     # COALESCE, an engine takes this apart again to read an index or to skip a block.
@@ -92,14 +92,18 @@ def _column(leaf: Leaf, table: ibis.Table) -> Column:
             allowed=leaf.type,
             hint="correct the attribute's type in the catalog",
         )
-    # Numbers compare as 64-bit floats everywhere, as in the SDKs.
-    return column.cast("float64") if leaf.type == "number" and not kind.is_float64() else column
+    return column
 
 
-def _known(leaf: Leaf, column: Column) -> Boolean:
-    if leaf.type != "number":
+def _known(column: Column) -> Boolean:
+    if not _has_nan(column):
         return column.notnull()
     return column.notnull() & (column >= -_LARGEST) & (column <= _LARGEST)
+
+
+def _has_nan(column: Column) -> bool:
+    # PostgreSQL's numeric, a decimal, has NaN as well.
+    return bool(column.type().is_floating() or column.type().is_decimal())
 
 
 def _comparison(leaf: Compare | OneOf, column: Column) -> Boolean:
@@ -111,7 +115,7 @@ def _comparison(leaf: Compare | OneOf, column: Column) -> Boolean:
         compared = column.notin(values) if leaf.negated else column.isin(values)
     else:
         compared = _TESTS[leaf.operator](column, _literal(leaf.value))
-    if leaf.type != "number":
+    if not _has_nan(column):
         return compared
     operator_name = ("$nin" if leaf.negated else "$in") if isinstance(leaf, OneOf) else leaf.operator
     # Engines sort NaN above infinity, and JSON, hence the SDKs, has neither: both are missing.
