@@ -99,6 +99,9 @@ def database_errors() -> Iterator[None]:
     """Turn the database's own errors inside the block into a `StorageError`."""
     try:
         yield
+    except exc.IntegrityError:
+        # A key that stands already: the caller knows what that means.
+        raise
     except exc.DBAPIError as error:
         text = str(error.orig)
         hint = "check the workspace's .gtm folder, then run the same command again"

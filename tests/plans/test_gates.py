@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.plans.gates import decide_merge, merge_findings
+from gtm_orchestra.plans.outcome import Outcome
+
+if TYPE_CHECKING:
+    from gtm_orchestra.plans.model import PlanDefinition
+
+
+def _outcomes(**names: str) -> dict[str, Outcome]:
+    ids = {"intake": "1.1", "consent": "1.3"}
+    return {ids[k]: Outcome.model_validate({"node": ids[k], "name": v}) for k, v in names.items()}
+
+
+def _channels(**go: bool) -> dict[str, Any]:
+    return {
+        "consent": {
+            "channels": [{"channel": c, "go": g, "why": f"{c} consent is 82 %."} for c, g in go.items()],
+            "findings": [],
+        }
+    }
+
+
+def test_a_gate_goes_without_the_channel_that_may_not(diamond: PlanDefinition) -> None:
+    verdict = decide_merge(
+        diamond.gate("gate-1"), _outcomes(intake="ok", consent="ok"), _channels(web=True, email=False)
+    )
+    assert (verdict.decision, verdict.why) == ("go", "go without email: email: email consent is 82 %")
+    assert verdict.inputs == {"1.1": "ok", "1.3": "ok"}
+    assert verdict.without == {"email": "email consent is 82 %."}
+
+
+def test_no_channel_left_is_a_no_go(diamond: PlanDefinition) -> None:
+    verdict = decide_merge(
+        diamond.gate("gate-1"), _outcomes(intake="ok", consent="ok"), _channels(web=False, email=False)
+    )
+    assert verdict.decision == "no-go"
+    assert verdict.why.startswith("no-go: none of the channels can be used (email: email consent")
+
+
+def test_an_arm_that_failed_is_a_no_go_even_if_the_other_delivered(diamond: PlanDefinition) -> None:
+    verdict = decide_merge(
+        diamond.gate("gate-1"), _outcomes(intake="timed_out", consent="ok"), _channels(web=True)
+    )
+    assert (verdict.decision, verdict.why) == ("no-go", "no-go: 1.1 timed out")
+
+
+def test_an_arm_that_never_came_is_missing_not_fine(diamond: PlanDefinition) -> None:
+    verdict = decide_merge(diamond.gate("gate-1"), _outcomes(consent="ok"), _channels(web=True))
+    assert (verdict.decision, verdict.inputs) == ("no-go", {"1.1": "missing", "1.3": "ok"})
+
+
+def test_a_waiting_arm_makes_the_gate_wait(diamond: PlanDefinition) -> None:
+    verdict = decide_merge(diamond.gate("gate-1"), _outcomes(intake="ok", consent="waiting"), {})
+    assert (verdict.decision, verdict.why) == ("waiting", "1.3 wait for a person")
+
+
+def test_a_finding_of_two_arms_stands_once_and_a_disagreement_is_said() -> None:
+    def finding(people: int) -> dict[str, Any]:
+        return {"finding_id": "stale:accounts", "evidence": {"people": people, "days": 9}}
+
+    merged, contradictions = merge_findings(
+        {"inventory": {"findings": [finding(10)]}, "consent": {"findings": [finding(12)]}}
+    )
+    assert [f["finding_id"] for f in merged] == ["stale:accounts"]
+    assert contradictions == ("consent and inventory disagree on people of stale:accounts: 12 against 10",)
