@@ -64,11 +64,11 @@ def parse_duration(text: str) -> timedelta:
     """
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not number.isascii() or not number.isdigit() or not 0 < int(number) <= 100_000:
-        message = f"{text[:40]!r} is not a duration; write a whole number and m, h, d or w, such as 24h or 14d"
+        message = (
+            f"{text[:40]!r} is not a duration; write a whole number and m, h, d or w, such as 24h or 14d"
+        )
         raise ValueError(message)
     return timedelta(hours=int(number) * _UNITS[unit])
-
-
 
 
 Duration = Annotated[str, Field(pattern=r"^[0-9]{1,6}[mhdw]$")]
@@ -81,7 +81,9 @@ class WorkspaceSettings(Model):
     name: str = Field(min_length=1, max_length=200)
     timezone: str = "UTC"
     currency: str = Field(default="USD", pattern=r"^[A-Z]{3}$")
-    as_of: datetime | None = Field(default=None, description="The moment an archived extract or a sample ends.")
+    as_of: datetime | None = Field(
+        default=None, description="The moment an archived extract or a sample ends."
+    )
 
     @field_validator("as_of")
     @classmethod
@@ -102,9 +104,15 @@ class WorkspaceSettings(Model):
 class SourceSettings(Model):
     """[source]: where the customer data lies. Read-only; the password comes from a named variable."""
 
-    url: str = Field(min_length=1, description="Folder of Parquet or CSV files, DuckDB file, or database URL.")
-    password_env: str | None = Field(default=None, description="Environment variable that holds the password.")
-    schema_name: str | None = Field(default=None, alias="schema", description="Database schema, if not default.")
+    url: str = Field(
+        min_length=1, description="Folder of Parquet or CSV files, DuckDB file, or database URL."
+    )
+    password_env: str | None = Field(
+        default=None, description="Environment variable that holds the password."
+    )
+    schema_name: str | None = Field(
+        default=None, alias="schema", description="Database schema, if not default."
+    )
 
 
 class TableSettings(Model):
@@ -121,14 +129,16 @@ class TableSettings(Model):
     owner: str | None = None
     source_system: str | None = None
     constants: dict[str, str] = Field(
-        default_factory=dict, description="Meaning → one word for every row, where the table has no such column."
+        default_factory=dict,
+        description="Meaning → one word for every row, where the table has no such column.",
     )
     formats: dict[str, str] = Field(
         default_factory=dict,
         description="Column → how its text is written: %d.%m.%Y and the like, decimal-comma, decimal-point, epoch-ms.",
     )
     person_by: str | None = Field(
-        default=None, description="Meaning in the people table that `person` holds instead of the key, such as email."
+        default=None,
+        description="Meaning in the people table that `person` holds instead of the key, such as email.",
     )
 
 
@@ -167,7 +177,9 @@ class ConsentSettings(Model):
     granted: tuple[str, ...] = ("granted", "subscribed", "opted_in", "true", "yes")
     denied: tuple[str, ...] = ("denied", "withdrawn", "unsubscribed", "objected", "opted_out", "false", "no")
     valid_for: Duration | None = Field(default=None, description="Consent older than this has expired.")
-    integrity_floor: Fraction = Field(default=0.95, description="Least share of people with a provable status.")
+    integrity_floor: Fraction = Field(
+        default=0.95, description="Least share of people with a provable status."
+    )
     snapshots: dict[str, ConsentSnapshotSettings] = Field(default_factory=dict)
     page: str | None = Field(default=None, description="URL of the consent page, exercised in a browser.")
 
@@ -178,7 +190,9 @@ class ChannelSettings(Model):
     purpose: str = Field(min_length=1, description="The consent purpose this channel needs.")
     system: str = Field(default="", description="Delivering system, such as HubSpot; empty: not decided.")
     destination: Literal["sdk", "audience", "webhook", "growthbook", "mcp", ""] = ""
-    identifier: str | None = Field(default=None, description="Attribute that addresses a person, such as email.")
+    identifier: str | None = Field(
+        default=None, description="Attribute that addresses a person, such as email."
+    )
     places: tuple[Place, ...] = Field(default=("batch",), description="Where this channel decides.")
 
 
@@ -220,7 +234,9 @@ class AttributeSettings(Model):
 
     table: TableRole
     column: str | None = Field(default=None, description="Column of that table, for a plain attribute.")
-    event: str | None = Field(default=None, description="Event name ('*' for any), for a behavioural attribute.")
+    event: str | None = Field(
+        default=None, description="Event name ('*' for any), for a behavioural attribute."
+    )
     measure: Measure | None = Field(default=None, description="How the events are counted.")
     window: Duration | None = Field(default=None, description="Events within this time before the as-of.")
     type: AttributeType
@@ -260,7 +276,9 @@ class PolicySettings(Model):
     """[policies]: the floors that code enforces."""
 
     group_minimum: int = Field(default=100, ge=20, description="Smallest group of people that is ever shown.")
-    coverage_floor: Fraction = Field(default=0.6, description="Coverage an attribute needs without its own SLA.")
+    coverage_floor: Fraction = Field(
+        default=0.6, description="Coverage an attribute needs without its own SLA."
+    )
     holdout: Fraction = 0.05
     sign_off_roles: tuple[str, ...] = ("privacy-lead",)
 
@@ -319,13 +337,20 @@ def load_config(path: Path) -> Config:
             hint="run 'gtm init --source PATH_OR_URL' here, or 'gtm demo' for a sample",
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path.name} cannot be read: {error}", hint="check the file and its permissions") from error
+        raise ConfigError(
+            f"{path.name} cannot be read: {error}", hint="check the file and its permissions"
+        ) from error
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path.name} is not valid TOML: {error}", hint="mend the line that is named") from error
+        raise ConfigError(
+            f"{path.name} is not valid TOML: {error}", hint="mend the line that is named"
+        ) from error
     try:
         return Config.model_validate(raw)
     except ValidationError as error:
-        found = [_finding(item["loc"], item["msg"]) for item in error.errors(include_input=False, include_url=False)]
+        found = [
+            _finding(item["loc"], item["msg"])
+            for item in error.errors(include_input=False, include_url=False)
+        ]
         raise ConfigError(
             f"{path.name} has {len(found)} problem{'s' if len(found) > 1 else ''}: " + "; ".join(found),
             hint="docs/gtm-toml.md describes every field",

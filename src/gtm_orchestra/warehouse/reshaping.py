@@ -1,6 +1,6 @@
-"""Tables as their role needs them: texts in a stated format, a missing column as a constant, people found by e-mail.
+"""Tables as their role needs them: stated formats read, missing columns as constants, people found by mail.
 
-A shop's exports have no event names, write 31.12.2025 and 1.234,50, and know newsletter readers by address only.
+A shop's exports have no event names, write 31.12.2025 and 1.234,50, and know newsletter readers by address.
 What gtm.toml says about that is applied here, inside the engine, before anybody looks at the table.
 """
 
@@ -61,7 +61,9 @@ def reshape(
         table, columns["person"] = _found(warehouse, config, settings, table)
     subscriptions = config.tables.get("subscriptions")
     if subscriptions is not None and role in {"people", "accounts"}:
-        table = _with_subscription(warehouse, config, role, subscriptions, table, columns["key"])
+        table = _with_subscription(
+            warehouse, role=role, settings=subscriptions, table=table, key=columns["key"]
+        )
     return table, settings.model_copy(update={"columns": columns})
 
 
@@ -164,7 +166,8 @@ def _found(
     by = people.columns.get(str(settings.person_by))
     if by is None:
         raise SourceError(
-            f"table {settings.table!r} finds people by {settings.person_by!r}, which tables.people.columns lacks",
+            f"table {settings.table!r} finds people by {settings.person_by!r}, "
+            "which tables.people.columns lacks",
             hint="map it there, or remove person_by",
         )
     source = warehouse.table(people.table)
@@ -179,15 +182,15 @@ def _found(
     return table.left_join(one, wanted == one[f"{ADDED}by"]).drop(f"{ADDED}by"), f"{ADDED}person"
 
 
-def _with_subscription(  # noqa: PLR0913 - the two tables, their settings and where they meet
+def _with_subscription(
     warehouse: Warehouse,
-    config: Config,
+    *,
     role: TableRole,
     settings: TableSettings,
     table: ibis.Table,
     key: str,
 ) -> ibis.Table:
-    """Add the columns of the latest subscription as "<table>.<column>"; of equally late ones the greatest key."""
+    """Add the latest subscription's columns as "<table>.<column>"; of equally late ones the greatest key."""
     link = "account" if "account" in settings.columns else "person"
     if link not in settings.columns or (role == "accounts") != (link == "account"):
         return table

@@ -6,34 +6,107 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.warehouse.proposals.names import words
-from gtm_orchestra.warehouse.proposals.values import CURRENCIES
+from gtm_orchestra.warehouse.proposals.value_words import CURRENCIES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from gtm_orchestra.warehouse.proposals.tables import RoleReading, TableReading
+    from gtm_orchestra.warehouse.proposals.readings import RoleReading, TableReading
 
 __all__ = ["find_currency", "find_timezone", "frequent_events", "propose_channels", "propose_metrics"]
 
 _ZONES = {
-    "DE": "Europe/Berlin", "AT": "Europe/Vienna", "CH": "Europe/Zurich", "FR": "Europe/Paris", "ES": "Europe/Madrid",
-    "NL": "Europe/Amsterdam", "BE": "Europe/Brussels", "IT": "Europe/Rome", "GB": "Europe/London", "UK": "Europe/London",
-    "IE": "Europe/Dublin", "PL": "Europe/Warsaw", "SE": "Europe/Stockholm", "DK": "Europe/Copenhagen", "NO": "Europe/Oslo",
-    "FI": "Europe/Helsinki", "PT": "Europe/Lisbon", "GERMANY": "Europe/Berlin", "DEUTSCHLAND": "Europe/Berlin",
-    "FRANCE": "Europe/Paris", "SPAIN": "Europe/Madrid", "ESPANA": "Europe/Madrid", "NETHERLANDS": "Europe/Amsterdam",
-    "NEDERLAND": "Europe/Amsterdam", "AUSTRIA": "Europe/Vienna", "OSTERREICH": "Europe/Vienna", "UNITED KINGDOM": "Europe/London",
-}  # fmt: skip
+    "DE": "Europe/Berlin",
+    "AT": "Europe/Vienna",
+    "CH": "Europe/Zurich",
+    "FR": "Europe/Paris",
+    "ES": "Europe/Madrid",
+    "NL": "Europe/Amsterdam",
+    "BE": "Europe/Brussels",
+    "IT": "Europe/Rome",
+    "GB": "Europe/London",
+    "UK": "Europe/London",
+    "IE": "Europe/Dublin",
+    "PL": "Europe/Warsaw",
+    "SE": "Europe/Stockholm",
+    "DK": "Europe/Copenhagen",
+    "NO": "Europe/Oslo",
+    "FI": "Europe/Helsinki",
+    "PT": "Europe/Lisbon",
+    "GERMANY": "Europe/Berlin",
+    "DEUTSCHLAND": "Europe/Berlin",
+    "FRANCE": "Europe/Paris",
+    "SPAIN": "Europe/Madrid",
+    "ESPANA": "Europe/Madrid",
+    "NETHERLANDS": "Europe/Amsterdam",
+    "NEDERLAND": "Europe/Amsterdam",
+    "AUSTRIA": "Europe/Vienna",
+    "OSTERREICH": "Europe/Vienna",
+    "UNITED KINGDOM": "Europe/London",
+}
 _MAJORITY = 0.6
-_PURCHASE = ("order placed", "order completed", "purchase", "purchased", "checkout completed", "payment succeeded", "payment completed", "order created", "subscription started", "subscription created", "plan purchased", "plan upgraded", "upgraded", "trial converted")
-_ACTIVATION = ("activated", "activation", "onboarding completed", "onboarding finished", "completed onboarding", "setup completed", "aha", "first project created", "project created", "workspace created", "integration connected", "invite sent", "teammate invited", "user invited", "report created", "dashboard created", "board created")
-_RETURN = ("login", "logged in", "session started", "session start", "app opened", "app open", "user logged in", "sign in", "signed in", "page viewed", "page view", "pageview")
+_PURCHASE = (
+    "order placed",
+    "order completed",
+    "purchase",
+    "purchased",
+    "checkout completed",
+    "payment succeeded",
+    "payment completed",
+    "order created",
+    "subscription started",
+    "subscription created",
+    "plan purchased",
+    "plan upgraded",
+    "upgraded",
+    "trial converted",
+)
+_ACTIVATION = (
+    "activated",
+    "activation",
+    "onboarding completed",
+    "onboarding finished",
+    "completed onboarding",
+    "setup completed",
+    "aha",
+    "first project created",
+    "project created",
+    "workspace created",
+    "integration connected",
+    "invite sent",
+    "teammate invited",
+    "user invited",
+    "report created",
+    "dashboard created",
+    "board created",
+)
+_RETURN = (
+    "login",
+    "logged in",
+    "session started",
+    "session start",
+    "app opened",
+    "app open",
+    "user logged in",
+    "sign in",
+    "signed in",
+    "page viewed",
+    "page view",
+    "pageview",
+)
 _CHANNEL_PURPOSES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "web": ("personalization", ("personalization", "personalisation", "web", "onsite", "functional", "preferences", "profiling")),
-    "in-app": ("personalization", ("personalization", "personalisation", "product", "inapp", "functional", "service", "profiling")),
+    "web": (
+        "personalization",
+        ("personalization", "personalisation", "web", "onsite", "functional", "preferences", "profiling"),
+    ),
+    "in-app": (
+        "personalization",
+        ("personalization", "personalisation", "product", "inapp", "functional", "service", "profiling"),
+    ),
     "email": ("email-marketing", ("newsletter", "email", "emails", "mail", "mailing", "marketing")),
     "ads": ("ads", ("ads", "advertising", "targeting", "retargeting", "remarketing")),
     "sales": ("sales-contact", ("sales", "phone", "call", "outreach")),
-}  # fmt: skip
+}
 
 
 def find_timezone(tables: Sequence[TableReading]) -> tuple[str, str, float]:
@@ -46,8 +119,16 @@ def find_timezone(tables: Sequence[TableReading]) -> tuple[str, str, float]:
     for table in tables:
         column = table.find("country")
         found = _majority(column.measure.vocabulary) if column is not None else None
-        if found is not None and column is not None and (zone := _ZONES.get(" ".join(words(found[0])).upper())):
-            return zone, f"{found[1]:.0%} of the values of {table.name}.{column.measure.name} are one country", 0.6
+        if (
+            found is not None
+            and column is not None
+            and (zone := _ZONES.get(" ".join(words(found[0])).upper()))
+        ):
+            return (
+                zone,
+                f"{found[1]:.0%} of the values of {table.name}.{column.measure.name} are one country",
+                0.6,
+            )
     return "UTC", "nothing in the data says; set it to the zone in which your business days begin", 0.2
 
 
@@ -57,7 +138,11 @@ def find_currency(tables: Sequence[TableReading]) -> tuple[str, str, float]:
         column = table.find("currency")
         found = _majority(column.measure.vocabulary) if column is not None else None
         if found is not None and column is not None and found[0].upper() in CURRENCIES:
-            return found[0].upper(), f"{found[1]:.0%} of the values of {table.name}.{column.measure.name}", 0.9
+            return (
+                found[0].upper(),
+                f"{found[1]:.0%} of the values of {table.name}.{column.measure.name}",
+                0.9,
+            )
     for table in tables:
         for column in table.columns:
             if column.unit in CURRENCIES:
@@ -90,6 +175,7 @@ def propose_metrics(
 ) -> dict[str, tuple[dict[str, Any], str, float]]:
     """Return metric settings with evidence and confidence, by name."""
     found: dict[str, tuple[dict[str, Any], str, float]] = {}
+    settings: dict[str, Any]
     names = frequent_events(events, limit=1_000)
     for metric, phrases, kind, window, what in (
         ("activation_rate", _ACTIVATION, "proportion", "14d", "people who reach it within 14 days"),
@@ -105,18 +191,31 @@ def propose_metrics(
         unit = events.table.find("amount")
         cents = " (in cents)" if unit is not None and unit.unit == "cents" else ""
         settings = {
-            "type": "revenue", "event": purchase[0]["event"], "window": "30d", "unit": currency,
-            "winsorise": 0.99, "description": f"sum of {events.columns['value']} within 30 days{cents}",
-        }  # fmt: skip
+            "type": "revenue",
+            "event": purchase[0]["event"],
+            "window": "30d",
+            "unit": currency,
+            "winsorise": 0.99,
+            "description": f"sum of {events.columns['value']} within 30 days{cents}",
+        }
         found["revenue"] = (settings, f"{events.columns['value']!r} is an amount of money", 0.6)
     if purchase is not None and "retention" not in found and "name" in getattr(events, "constants", {}):
-        settings = {"type": "retention", "event": purchase[0]["event"], "window": "90d", "description": "people who buy again within 90 days"}
+        settings = {
+            "type": "retention",
+            "event": purchase[0]["event"],
+            "window": "90d",
+            "description": "people who buy again within 90 days",
+        }
         found["retention"] = (settings, "orders are the only events", 0.5)
     if opportunities is not None:
         link, amount = opportunities.columns["account"], opportunities.columns["amount"]
         settings = {
-            "type": "revenue", "event": None, "window": "90d", "unit": currency, "description": f"sum of {amount} per account ({link})",
-        }  # fmt: skip
+            "type": "revenue",
+            "event": None,
+            "window": "90d",
+            "unit": currency,
+            "description": f"sum of {amount} per account ({link})",
+        }
         found["pipeline_amount"] = (settings, f"{opportunities.table.name!r} has amounts", 0.5)
     return found
 
@@ -130,7 +229,9 @@ def _matching(names: Iterable[tuple[str, float]], phrases: Sequence[str]) -> str
     return None
 
 
-def propose_channels(purposes: Sequence[str], *, has_email: bool) -> dict[str, tuple[dict[str, Any], str, float]]:
+def propose_channels(
+    purposes: Sequence[str], *, has_email: bool
+) -> dict[str, tuple[dict[str, Any], str, float]]:
     """Return channel settings with evidence and confidence, by channel.
 
     Args:
@@ -140,11 +241,18 @@ def propose_channels(purposes: Sequence[str], *, has_email: bool) -> dict[str, t
     found: dict[str, tuple[dict[str, Any], str, float]] = {}
     for channel, (default, hints) in _CHANNEL_PURPOSES.items():
         matching = [p for hint in hints for p in sorted(purposes) if hint in words(p) or hint == p]
-        settings: dict[str, Any] = {"purpose": matching[0] if matching else default, "places": ["browser"] if channel == "web" else ["server"] if channel == "in-app" else ["batch"]}
+        settings: dict[str, Any] = {
+            "purpose": matching[0] if matching else default,
+            "places": ["browser"] if channel == "web" else ["server"] if channel == "in-app" else ["batch"],
+        }
         if channel in {"email", "ads", "sales"} and has_email:
             settings["identifier"] = "email"
         if matching:
             found[channel] = (settings, f"consent data knows the purpose {matching[0]!r}", 0.7)
         else:
-            found[channel] = (settings, f"no consent data for {default!r}: the channel stays blocked until there is", 0.4)
+            found[channel] = (
+                settings,
+                f"no consent data for {default!r}: the channel stays blocked until there is",
+                0.4,
+            )
     return found

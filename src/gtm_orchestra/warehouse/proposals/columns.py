@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, read_consent
 from gtm_orchestra.warehouse.proposals.lexicon import Concept, business_words, find_concept
 from gtm_orchestra.warehouse.proposals.names import fold
 from gtm_orchestra.warehouse.proposals.sensitive import proxy_category, special_category, special_values
-from gtm_orchestra.warehouse.proposals.values import NO, YES
+from gtm_orchestra.warehouse.proposals.value_words import NO, YES
 
 if TYPE_CHECKING:
     from gtm_orchestra.config import AttributeType, Sensitivity
+    from gtm_orchestra.warehouse.proposals.dates import DateReading
     from gtm_orchestra.warehouse.proposals.measures import ColumnMeasure
 
 __all__ = ["ColumnReading", "read_column"]
@@ -20,12 +21,49 @@ __all__ = ["ColumnReading", "read_column"]
 # The words that `warehouse.values.as_boolean` reads.
 _TRUTH = frozenset({"true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"})
 _SURE, _LIKELY, _WEAK = 0.95, 0.8, 0.5
+_PLAIN: dict[str, AttributeType] = {
+    "boolean": "boolean",
+    "integer": "number",
+    "number": "number",
+    "timestamp": "timestamp",
+    "date": "timestamp",
+}
+# Largest value that a number of this meaning may have; none may be negative.
+_RANGES = {
+    "age": 120.0,
+    "probability": 100.0,
+    "quantity": float("inf"),
+    "orders_count": float("inf"),
+    "seats": float("inf"),
+    "page_views": float("inf"),
+}
+_EVENT_NAMES, _COUNTRIES = 50, 260
 _CATEGORY_VALUES = 60
 _CATEGORY_SHARE = 0.5
-_NEUTRAL = frozenset({
-    "pending", "cleaned", "bounced", "unknown", "unconfirmed", "none", "na", "n/a", "transactional", "archived", "ausstehend",
-    "en attente", "pendiente", "in afwachting", "unbekannt", "not set", "expired", "deleted", "complained", "invalid",
-})  # fmt: skip
+_NEUTRAL = frozenset(
+    {
+        "pending",
+        "cleaned",
+        "bounced",
+        "unknown",
+        "unconfirmed",
+        "none",
+        "na",
+        "n/a",
+        "transactional",
+        "archived",
+        "ausstehend",
+        "en attente",
+        "pendiente",
+        "in afwachting",
+        "unbekannt",
+        "not set",
+        "expired",
+        "deleted",
+        "complained",
+        "invalid",
+    }
+)
 _ID_HEADS = frozenset({"id", "key", "uuid", "guid", "uid"})
 
 
@@ -66,9 +104,19 @@ def read_column(measure: ColumnMeasure) -> ColumnReading:
     """Return what a column means."""
     type_, format_, problem = _type(measure)
     reading = ColumnReading(
-        measure=measure, concept="", label="", type=type_, format=format_, sensitivity="unknown", note="",
-        consent=None, evidence=_figures(measure), confidence=0.0, problem=problem, unit=_unit(measure),
-    )  # fmt: skip
+        measure=measure,
+        concept="",
+        label="",
+        type=type_,
+        format=format_,
+        sensitivity="unknown",
+        note="",
+        consent=None,
+        evidence=_figures(measure),
+        confidence=0.0,
+        problem=problem,
+        unit=_unit(measure),
+    )
     special = _special(reading)
     if special is not None:
         return special
@@ -78,37 +126,45 @@ def read_column(measure: ColumnMeasure) -> ColumnReading:
     found = consent or by_value or named or _generic(reading)
     proxy = proxy_category(measure.words)
     if proxy is not None:
-        found = replace(found, sensitivity="proxy", note=f"may give away {proxy}", confidence=max(found.confidence, _LIKELY))
+        found = replace(
+            found,
+            sensitivity="proxy",
+            note=f"may give away {proxy}",
+            confidence=max(found.confidence, _LIKELY),
+        )
     return found
 
 
-def _type(measure: ColumnMeasure) -> tuple[AttributeType | None, str | None, str]:
+def _type(  # noqa: PLR0911 - one way out per kind of value
+    measure: ColumnMeasure,
+) -> tuple[AttributeType | None, str | None, str]:
     """Return type, format and problem of a column's values, whatever they mean."""
     if measure.type == "other":
         return None, None, "holds nested values"
     if measure.type != "string" or measure.reading is None:
-        plain = {"boolean": "boolean", "integer": "number", "number": "number", "timestamp": "timestamp", "date": "timestamp"}
-        return cast("AttributeType", plain[measure.type]), None, ""
+        return _PLAIN[measure.type], None, ""
     reading = measure.reading
-    if reading.form == "date" and reading.dates is not None:
-        dates = reading.dates
-        if dates.order == "ambiguous":
-            return None, None, "no value tells day from month; say which in [tables.ROLE.formats], %d/%m/%Y or %m/%d/%Y"
-        if not dates.iso and dates.format is None:
-            return None, None, "its times are written in more than one way"
-        if dates.iso and 0 < dates.zoned < 1:
-            return None, None, f"{dates.zoned:.0%} of its times carry a zone and the others do not"
-        return "timestamp", dates.format, ""
-    if reading.form == "number":
-        if reading.leading_zero:
-            return "string", None, ""
+    if reading.dates is not None:
+        return _time_type(reading.dates)
+    if reading.form == "number" and not reading.leading_zero:
         if reading.decimal is None:
-            return None, None, "no value tells the decimal mark from the thousands mark; say which in [tables.ROLE.formats]"
-        if measure.type == "string":
-            return "number", "decimal-comma" if reading.decimal == "," else "decimal-point", ""
+            which = "the decimal mark from the thousands mark"
+            return None, None, f"no value tells {which}; say which in [tables.ROLE.formats]"
+        return "number", "decimal-comma" if reading.decimal == "," else "decimal-point", ""
     if reading.form == "boolean" and set(reading.yes) | set(reading.no) <= _TRUTH:
         return "boolean", None, ""
     return "string", None, ""
+
+
+def _time_type(dates: DateReading) -> tuple[AttributeType | None, str | None, str]:
+    problem = ""
+    if dates.order == "ambiguous":
+        problem = "no value tells day from month; say which in [tables.ROLE.formats], %d/%m/%Y or %m/%d/%Y"
+    elif not dates.iso and dates.format is None:
+        problem = "its times are written in more than one way"
+    elif dates.iso and 0 < dates.zoned < 1:
+        problem = f"{dates.zoned:.0%} of its times carry a zone and the others do not"
+    return (None, None, problem) if problem else ("timestamp", dates.format, "")
 
 
 def _figures(measure: ColumnMeasure) -> str:
@@ -127,7 +183,15 @@ def _unit(measure: ColumnMeasure) -> str:
         return measure.reading.unit
     if {"cents", "cent"} & set(measure.words):
         return "cents"
-    codes = {"eur": "EUR", "euro": "EUR", "euros": "EUR", "usd": "USD", "gbp": "GBP", "chf": "CHF", "dollars": "USD"}
+    codes = {
+        "eur": "EUR",
+        "euro": "EUR",
+        "euros": "EUR",
+        "usd": "USD",
+        "gbp": "GBP",
+        "chf": "CHF",
+        "dollars": "USD",
+    }
     return next((codes[word] for word in measure.words if word in codes), "")
 
 
@@ -140,9 +204,14 @@ def _special(reading: ColumnReading) -> ColumnReading | None:
     if category is None:
         return None
     return replace(
-        reading, concept="special", label=f"special category: {category}", sensitivity="special",
-        note=f"{category}, Art. 9 GDPR: {how}", evidence=f"{how}; {reading.evidence}", confidence=_SURE,
-    )  # fmt: skip
+        reading,
+        concept="special",
+        label=f"special category: {category}",
+        sensitivity="special",
+        note=f"{category}, Art. 9 GDPR: {how}",
+        evidence=f"{how}; {reading.evidence}",
+        confidence=_SURE,
+    )
 
 
 def _by_value(reading: ColumnReading) -> ColumnReading | None:
@@ -151,22 +220,43 @@ def _by_value(reading: ColumnReading) -> ColumnReading | None:
     if measure.reading is None:
         return None
     found = {
-        "email": ("email", "e-mail address"), "ip": ("ip", "network address"), "iban": ("iban", "bank account"),
-        "card": ("iban", "payment card"), "phone": ("phone", "telephone number"),
-    }.get(measure.reading.form)  # fmt: skip
+        "email": ("email", "e-mail address"),
+        "ip": ("ip", "network address"),
+        "iban": ("iban", "bank account"),
+        "card": ("iban", "payment card"),
+        "phone": ("phone", "telephone number"),
+    }.get(measure.reading.form)
     if found is None:
-        if measure.reading.form in {"country", "currency", "zone", "locale"} and find_concept(measure.words) is None:
+        if (
+            measure.reading.form in {"country", "currency", "zone", "locale"}
+            and find_concept(measure.words) is None
+        ):
             names = {"country": "country", "currency": "currency", "zone": "timezone", "locale": "language"}
             concept = names[measure.reading.form]
             return replace(
-                reading, concept=concept, label=concept, sensitivity="internal", confidence=_LIKELY,
+                reading,
+                concept=concept,
+                label=concept,
+                sensitivity="internal",
+                confidence=_LIKELY,
                 evidence=f"values are {measure.reading.form} codes; {reading.evidence}",
-            )  # fmt: skip
+            )
         return None
     concept, label = found
     named = find_concept(measure.words)
-    if named is not None and named[0].name in {"owner", "full_name", "person_id", "account_id", "external_id", "phone"}:
-        return None if named[0].name != "phone" or concept == "phone" else _personal(reading, concept, label, _LIKELY)
+    if named is not None and named[0].name in {
+        "owner",
+        "full_name",
+        "person_id",
+        "account_id",
+        "external_id",
+        "phone",
+    }:
+        return (
+            None
+            if named[0].name != "phone" or concept == "phone"
+            else _personal(reading, concept, label, _LIKELY)
+        )
     if concept == "phone" and named is not None:
         return None
     sure = _SURE if named is not None and named[0].name == concept else _LIKELY
@@ -175,9 +265,14 @@ def _by_value(reading: ColumnReading) -> ColumnReading | None:
 
 def _personal(reading: ColumnReading, concept: str, label: str, confidence: float) -> ColumnReading:
     return replace(
-        reading, concept=concept, label=label, sensitivity="personal", note=f"values have the form of: {label}",
-        confidence=confidence, evidence=f"values have the form of: {label}; {reading.evidence}",
-    )  # fmt: skip
+        reading,
+        concept=concept,
+        label=label,
+        sensitivity="personal",
+        note=f"values have the form of: {label}",
+        confidence=confidence,
+        evidence=f"values have the form of: {label}; {reading.evidence}",
+    )
 
 
 def _by_name(reading: ColumnReading) -> ColumnReading | None:
@@ -189,48 +284,69 @@ def _by_name(reading: ColumnReading) -> ColumnReading | None:
     shape = measure.shape
     if shape == "number" and measure.epoch and "time" in concept.shapes and "number" not in concept.shapes:
         return replace(
-            reading, concept=concept.name, label=concept.label, type="timestamp", sensitivity=concept.sensitivity,
-            evidence=f"named so; whole numbers that are times in {measure.epoch}; {reading.evidence}", confidence=sure,
-            format=f"epoch-{measure.epoch}", problem="",
-        )  # fmt: skip
+            reading,
+            concept=concept.name,
+            label=concept.label,
+            type="timestamp",
+            sensitivity=concept.sensitivity,
+            evidence=f"named so; whole numbers that are times in {measure.epoch}; {reading.evidence}",
+            confidence=sure,
+            format=f"epoch-{measure.epoch}",
+            problem="",
+        )
     if shape == "empty":
         return replace(
-            reading, concept=concept.name, label=concept.label, sensitivity=concept.sensitivity, confidence=_WEAK,
+            reading,
+            concept=concept.name,
+            label=concept.label,
+            sensitivity=concept.sensitivity,
+            confidence=_WEAK,
             evidence=f"named so; {reading.evidence}",
-        )  # fmt: skip
+        )
     if shape not in concept.shapes or not _plausible(concept, measure):
         return None
-    note = concept.label if concept.sensitivity == "personal" else "free text" if concept.name == "free_text" else ""
+    note = (
+        concept.label
+        if concept.sensitivity == "personal"
+        else "free text"
+        if concept.name == "free_text"
+        else ""
+    )
     return replace(
-        reading, concept=concept.name, label=concept.label, sensitivity=concept.sensitivity, note=note,
-        evidence=f"named so; {reading.evidence}", confidence=sure,
-    )  # fmt: skip
+        reading,
+        concept=concept.name,
+        label=concept.label,
+        sensitivity=concept.sensitivity,
+        note=note,
+        evidence=f"named so; {reading.evidence}",
+        confidence=sure,
+    )
 
 
 def _plausible(concept: Concept, measure: ColumnMeasure) -> bool:
     """Return whether figures allow a meaning whose shape they have."""
-    low, high = measure.low, measure.high
-    numeric = isinstance(low, float) and isinstance(high, float)
-    if concept.name == "age" and numeric:
-        return 0 <= low and high <= 120  # type: ignore[operator]  # numeric holds
-    if concept.name == "probability" and numeric:
-        return 0 <= low and high <= 100  # type: ignore[operator]  # numeric holds
-    if concept.name in {"quantity", "orders_count", "seats", "page_views"} and numeric:
-        return low >= 0  # type: ignore[operator]  # numeric holds
-    if concept.name in {"is_active", "email_verified", "is_admin", "is_test"} and measure.shape == "number":
+    name, low, high = concept.name, measure.low, measure.high
+    if name in _RANGES and isinstance(low, float) and isinstance(high, float):
+        return low >= 0 and high <= _RANGES[name]
+    if name in {"is_active", "email_verified", "is_admin", "is_test"} and measure.shape == "number":
         return measure.binary
-    if concept.name in {"first_name", "last_name", "full_name"} and measure.reading is not None:
+    if name in {"first_name", "last_name", "full_name"}:
         return not any(letter.isdigit() for value in list(measure.vocabulary)[:5] for letter in value)
-    if concept.name == "event_name":
-        return measure.distinct <= max(50, measure.filled // 3)
-    if concept.name == "country" and measure.type == "string":
-        return measure.distinct <= 260  # noqa: PLR2004 - there are no more countries
-    return True
+    if name == "event_name":
+        return measure.distinct <= max(_EVENT_NAMES, measure.filled // 3)
+    return name != "country" or measure.distinct <= _COUNTRIES
 
 
 def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReading | None:
     measure = reading.measure
-    if named is not None and named.concept in {"granted_at", "withdrawn_at", "confirmed_at", "consent_proof", "marketing_contact_status", "email_verified"}:
+    if named is not None and named.concept in {
+        "granted_at",
+        "withdrawn_at",
+        "confirmed_at",
+        "consent_proof",
+        "marketing_contact_status",
+        "email_verified",
+    }:
         return None
     said = read_consent(measure.words)
     two_valued = measure.binary or _status_words(measure)
@@ -240,10 +356,15 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
         return None
     which = "an objection (yes means no)" if said.inverted else "an agreement"
     return replace(
-        reading, concept="consent", label=f"{which} for {said.purpose}", sensitivity="internal", consent=said,
-        confidence=_WEAK if said.weak else 0.9, evidence=f"named as {which}, two-valued; {reading.evidence}",
+        reading,
+        concept="consent",
+        label=f"{which} for {said.purpose}",
+        sensitivity="internal",
+        consent=said,
+        confidence=_WEAK if said.weak else 0.9,
+        evidence=f"named as {which}, two-valued; {reading.evidence}",
         note="current state only: not provable at exposure time",
-    )  # fmt: skip
+    )
 
 
 def _status_words(measure: ColumnMeasure) -> bool:
@@ -252,7 +373,7 @@ def _status_words(measure: ColumnMeasure) -> bool:
 
 
 def _generic(reading: ColumnReading) -> ColumnReading:
-    """Return what can be said of a column that no phrase names: its type, and whether its words are harmless."""
+    """Return what can be said of a column that no phrase names: its type, and if its words are harmless."""
     measure = reading.measure
     if not measure.filled:
         return replace(reading, problem=reading.problem or "is empty and its name is not known")
@@ -272,11 +393,18 @@ def _generic(reading: ColumnReading) -> ColumnReading:
         label = "a web address"
     elif measure.words and set(measure.words) & _ID_HEADS:
         label = "identifier"
-    elif measure.distinct <= _CATEGORY_VALUES and measure.distinct <= max(2, _CATEGORY_SHARE * measure.filled):
+    elif measure.distinct <= _CATEGORY_VALUES and measure.distinct <= max(
+        2, _CATEGORY_SHARE * measure.filled
+    ):
         label = "a category"
     if not label:
         return replace(reading, problem=reading.problem or "neither its name nor its values tell what it is")
     return replace(
-        reading, concept="generic", label=label, sensitivity=sensitivity, confidence=sure,
-        note="free text" if label == "free text" else "", evidence=f"{why}; {reading.evidence}",
-    )  # fmt: skip
+        reading,
+        concept="generic",
+        label=label,
+        sensitivity=sensitivity,
+        confidence=sure,
+        note="free text" if label == "free text" else "",
+        evidence=f"{why}; {reading.evidence}",
+    )

@@ -1,5 +1,7 @@
 """Whether a two-valued column says what a person agreed to, for which purpose, and which way round."""
 
+# ruff: noqa: E501 - a word list is read and extended by line, one purpose per line
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -21,7 +23,26 @@ _POSITIVE = (
     "abonne", "suscrito", "aangemeld", "subscription", "infolettre", "boletin", "nieuwsbrief", "mailing",
 )  # fmt: skip
 # Terms of use are a contract, a privacy notice is information: neither is an agreement to be addressed.
-_NO_CONSENT = frozenset({"terms", "tos", "agb", "conditions", "cgv", "cgu", "policy", "privacy", "notice", "datenschutz", "voorwaarden", "condiciones", "double", "doi", "confirmed", "contract"})
+_NO_CONSENT = frozenset(
+    {
+        "terms",
+        "tos",
+        "agb",
+        "conditions",
+        "cgv",
+        "cgu",
+        "policy",
+        "privacy",
+        "notice",
+        "datenschutz",
+        "voorwaarden",
+        "condiciones",
+        "double",
+        "doi",
+        "confirmed",
+        "contract",
+    }
+)
 _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
     ("sms-marketing", frozenset({"sms", "textmessage"})),
     ("whatsapp-marketing", frozenset({"whatsapp"})),
@@ -36,7 +57,33 @@ _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
     ("sales-contact", frozenset({"sales", "vertrieb"})),
     ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen"})),
 )  # fmt: skip
-_WEAK = frozenset({"subscribed", "subscriber", "subscription", "accepted", "ok", "abonniert", "abonne", "suscrito", "aangemeld", "baja", "accepte", "agreed", "allowed", "geen", "consent", "accept", "allow", "allows", "permission", "wants", "opposition", "mailing", "accepts"})
+_WEAK = frozenset(
+    {
+        "subscribed",
+        "subscriber",
+        "subscription",
+        "accepted",
+        "ok",
+        "abonniert",
+        "abonne",
+        "suscrito",
+        "aangemeld",
+        "baja",
+        "accepte",
+        "agreed",
+        "allowed",
+        "geen",
+        "consent",
+        "accept",
+        "allow",
+        "allows",
+        "permission",
+        "wants",
+        "opposition",
+        "mailing",
+        "accepts",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +119,12 @@ def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     purpose = next((name for name, known in _PURPOSES if set(header) & known), None)
     hits = {*negative, *positive}
     weak = hits <= _WEAK and purpose is None
-    if purpose in {"email-marketing", "phone-marketing"} and hits <= {"ok", "accepted", "allowed", "subscription"}:
+    if purpose in {"email-marketing", "phone-marketing"} and hits <= {
+        "ok",
+        "accepted",
+        "allowed",
+        "subscription",
+    }:
         weak = True
     if purpose is None:
         purpose = "general"

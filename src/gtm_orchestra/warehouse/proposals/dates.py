@@ -1,4 +1,4 @@
-"""Which format a column of texts writes its times in. An ambiguous one is said to be ambiguous, never guessed."""
+"""Which format a column of texts writes its times in. An ambiguous one is said to be so, never guessed."""
 
 from __future__ import annotations
 
@@ -64,7 +64,9 @@ def read_dates(values: Sequence[str]) -> DateReading | None:
     for template in _WORDED:
         fitting = sum(_fits(value, template) for value in values)
         if fitting / len(values) >= _ENOUGH:
-            return DateReading("dmy", template, iso=False, has_clock=False, zoned=0.0, share=fitting / len(values))
+            return DateReading(
+                "dmy", template, iso=False, has_clock=False, zoned=0.0, share=fitting / len(values)
+            )
     return None
 
 
@@ -124,7 +126,9 @@ def _template(found: list[re.Match[str]], order: Order, separator: str) -> str |
         return None
     year = "%Y" if years == {_LONG_YEAR} else "%y"
     parts = {"ymd": (year, "%m", "%d"), "dmy": ("%d", "%m", year), "mdy": ("%m", "%d", year)}
-    shapes = {(match["gap"], bool(match["seconds"]), bool(match["half"]), bool(match["zone"])) for match in found}
+    shapes = {
+        (match["gap"], bool(match["seconds"]), bool(match["half"]), bool(match["zone"])) for match in found
+    }
     if len(shapes) > 1 or any(match["fraction"] for match in found):
         return None
     gap, seconds, half, zone = shapes.pop()

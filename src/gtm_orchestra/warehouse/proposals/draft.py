@@ -1,4 +1,4 @@
-"""`propose`: read an unknown source and write down what it seems to be, with evidence, for a person to review."""
+"""`propose`: read an unknown source and write down what it seems to be, with evidence, for a reviewer."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from gtm_orchestra.warehouse.proposals.entries import Entries, consent_words
 from gtm_orchestra.warehouse.proposals.measures import measure_table
 from gtm_orchestra.warehouse.proposals.names import slug, words
 from gtm_orchestra.warehouse.proposals.proposal import Evidence, Proposal
-from gtm_orchestra.warehouse.proposals.tables import RoleReading, TableReading, assign_roles
+from gtm_orchestra.warehouse.proposals.readings import RoleReading, TableReading
+from gtm_orchestra.warehouse.proposals.tables import assign_roles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,8 +76,13 @@ def propose(
     events = roles.get("events")
     if events is not None:
         entries.add_events(events, frequent_events(events))
-    evidence = {f"tables.{role}": Evidence(text=r.evidence, confidence=round(r.confidence, 2)) for role, r in roles.items()}
-    raw = _config(name, source, tables, roles, entries, evidence, timezone, currency, author)
+    evidence = {
+        f"tables.{role}": Evidence(text=r.evidence, confidence=round(r.confidence, 2))
+        for role, r in roles.items()
+    }
+    raw = _config(
+        name, source, tables, roles, entries, evidence, timezone=timezone, currency=currency, author=author
+    )
     proposal = Proposal(
         config=Config.model_validate(raw),
         columns=tuple(entries.columns),
@@ -103,10 +109,60 @@ def _in_context(reading: Any, table: str) -> Any:  # noqa: ANN401 - a ColumnRead
     if not bare or measure.shape not in {"text", "prose"}:
         return reading
     about = set(words(table))
-    if about & {"accounts", "account", "companies", "company", "organizations", "organisations", "workspaces", "teams", "firmen", "entreprises", "empresas", "bedrijven", "orgs", "tenants", "organization"}:
-        return replace(reading, concept="account_name", label="name of the company", sensitivity="internal", confidence=0.85, problem="", evidence=f"named so in {table!r}; {reading.evidence}")
-    if about & {"customers", "customer", "users", "user", "contacts", "contact", "people", "leads", "members", "kunden", "clients", "clientes", "klanten", "nutzer", "newsletter", "subscribers"}:
-        return replace(reading, concept="full_name", label="name of the person", sensitivity="personal", note="name", confidence=0.85, problem="", evidence=f"named so in {table!r}; {reading.evidence}")
+    if about & {
+        "accounts",
+        "account",
+        "companies",
+        "company",
+        "organizations",
+        "organisations",
+        "workspaces",
+        "teams",
+        "firmen",
+        "entreprises",
+        "empresas",
+        "bedrijven",
+        "orgs",
+        "tenants",
+        "organization",
+    }:
+        return replace(
+            reading,
+            concept="account_name",
+            label="name of the company",
+            sensitivity="internal",
+            confidence=0.85,
+            problem="",
+            evidence=f"named so in {table!r}; {reading.evidence}",
+        )
+    if about & {
+        "customers",
+        "customer",
+        "users",
+        "user",
+        "contacts",
+        "contact",
+        "people",
+        "leads",
+        "members",
+        "kunden",
+        "clients",
+        "clientes",
+        "klanten",
+        "nutzer",
+        "newsletter",
+        "subscribers",
+    }:
+        return replace(
+            reading,
+            concept="full_name",
+            label="name of the person",
+            sensitivity="personal",
+            note="name",
+            confidence=0.85,
+            problem="",
+            evidence=f"named so in {table!r}; {reading.evidence}",
+        )
     return reading
 
 
@@ -117,6 +173,7 @@ def _config(  # noqa: PLR0913 - one value per part of gtm.toml
     roles: dict[TableRole, RoleReading],
     entries: Entries,
     evidence: dict[str, Evidence],
+    *,
     timezone: str | None,
     currency: str | None,
     author: str | None,
@@ -131,11 +188,15 @@ def _config(  # noqa: PLR0913 - one value per part of gtm.toml
     # A metric of opportunities needs SQL that only the owner of the data can stand for.
     metrics = {key: value for key, value in metrics.items() if value[0].get("event")}
     for part, found in (("channels", channels), ("metrics", metrics)):
-        evidence |= {f"{part}.{key}": Evidence(text=text, confidence=sure) for key, (_, text, sure) in found.items()}
+        evidence |= {
+            f"{part}.{key}": Evidence(text=text, confidence=sure) for key, (_, text, sure) in found.items()
+        }
     for purpose, snapshot in entries.snapshots.items():
         reading = roles["people"].table.measure.column(snapshot["column"])
         evidence[f"consent.snapshots.{purpose}"] = Evidence(
-            text=f"{snapshot['column']!r} is two-valued ({reading.coverage:.0%} filled); not provable at exposure time", confidence=0.8
+            text=f"{snapshot['column']!r} is two-valued ({reading.coverage:.0%} filled); "
+            "not provable at exposure time",
+            confidence=0.8,
         )
     handle = author or getpass.getuser()
     return {
@@ -187,7 +248,9 @@ def _consent(roles: dict[TableRole, RoleReading], entries: Entries) -> dict[str,
 
 def _next_steps(proposal: Proposal) -> tuple[str, ...]:
     config = proposal.config
-    steps = ["name a privacy lead: give one of [people] the role privacy-lead; without one nobody can sign off"]
+    steps = [
+        "name a privacy lead: give one of [people] the role privacy-lead; without one nobody can sign off"
+    ]
     zone, money = proposal.evidence["workspace.timezone"], proposal.evidence["workspace.currency"]
     for part, found in (("timezone", zone), ("currency", money)):
         if found.confidence < _UNCERTAIN:
@@ -197,9 +260,16 @@ def _next_steps(proposal: Proposal) -> tuple[str, ...]:
         for path, found in proposal.evidence.items()
         if path.startswith("tables.") and found.confidence < _UNCERTAIN
     ]
-    blocked = [path.removeprefix("channels.") for path, e in proposal.evidence.items() if path.startswith("channels.") and "no consent data" in e.text]
+    blocked = [
+        path.removeprefix("channels.")
+        for path, e in proposal.evidence.items()
+        if path.startswith("channels.") and "no consent data" in e.text
+    ]
     if blocked:
-        steps.append(f"say where consent for {', '.join(blocked)} is kept: the data shows none, so these channels stay blocked")
+        steps.append(
+            f"say where consent for {', '.join(blocked)} is kept: the data shows none, "
+            "so these channels stay blocked"
+        )
     special = [name for name, a in config.attributes.items() if a.sensitivity == "special"]
     if special:
         steps.append(f"deny the special categories: gtm catalog deny {' '.join(special)}")
@@ -208,6 +278,9 @@ def _next_steps(proposal: Proposal) -> tuple[str, ...]:
         steps.append(f"say how these are written, under formats of their table: {', '.join(ambiguous)}")
     other = [c for c in proposal.unmapped if "no value tells" not in c.why_not]
     if other:
-        steps.append(f"look at {len(other)} unmapped column{'s' if len(other) > 1 else ''}, listed at the end of gtm.toml")
+        steps.append(
+            f"look at {len(other)} unmapped column{'s' if len(other) > 1 else ''}, "
+            "listed at the end of gtm.toml"
+        )
     steps.append("accept what is safe: gtm catalog accept --safe; then review the rest: gtm catalog review")
     return tuple(steps)

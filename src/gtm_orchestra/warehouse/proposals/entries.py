@@ -7,18 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.warehouse.proposals.names import fold, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import ColumnProposal
-from gtm_orchestra.warehouse.proposals.values import NO, YES
+from gtm_orchestra.warehouse.proposals.value_words import NO, YES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gtm_orchestra.warehouse.proposals.columns import ColumnReading
-    from gtm_orchestra.warehouse.proposals.tables import RoleReading
+    from gtm_orchestra.warehouse.proposals.readings import RoleReading
 
 __all__ = ["Entries", "describe"]
 
 _CONSENT_CONCEPTS = frozenset({"consent", "consent_status"})
 _NO_ATTRIBUTE = frozenset({"key", "account", "anonymous", "loaded_at"})
+_OBJECTIONS: dict[str, list[str]] = {
+    "email-marketing": ["email"],
+    "newsletter": ["email"],
+    "ads": ["ads"],
+    "phone-marketing": ["sales"],
+    "sales-contact": ["sales"],
+    "sms-marketing": ["sales"],
+    "whatsapp-marketing": ["sales"],
+    "postal-marketing": ["sales"],
+    "personalization": ["web", "in-app"],
+    "analytics": ["web", "in-app"],
+}
 _GIVEN_YES, _GIVEN_NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -63,23 +75,37 @@ class Entries:
                 self.formats[role][name] = reading.format
             if role == "people" and usable and (purpose := self._snapshot(reading)):
                 consent = purpose
+                if reading.consent is not None and reading.consent.inverted:
+                    attribute = self._objection(found, reading)
             elif role in {"people", "accounts"} and usable and meaning not in _NO_ATTRIBUTE:
                 attribute = self._attribute(found, reading)
+                self._keep_out(reading, attribute)
             elif not meaning and usable:
                 meaning = self._extra(role, reading)
                 if role == "subscriptions" and reading.type is not None:
                     attribute = self._joined(found, reading)
-            if role == "subscriptions" and meaning in {"plan", "amount", "status", "started_at", "ended_at"} and not attribute and reading.type:
+            if (
+                role == "subscriptions"
+                and meaning in {"plan", "amount", "status", "started_at", "ended_at"}
+                and not attribute
+                and reading.type
+            ):
                 attribute = self._joined(found, reading)
             if not (attribute or consent or meaning):
                 why_not = reading.problem or "neither its name nor its values tell what it is"
             self.columns.append(
-                _proposed(reading, role=role, meaning=meaning, attribute=attribute, consent=consent, why_not=why_not)
+                _proposed(
+                    reading, role=role, meaning=meaning, attribute=attribute, consent=consent, why_not=why_not
+                )
             )
 
     def skip(self, table: str, readings: Sequence[ColumnReading], why: str) -> None:
         """Take in a table without a role: all its columns stay unmapped."""
-        self.columns += [_proposed(r, why_not=f"its table has no role: {why}") for r in readings if r.measure.table == table]
+        self.columns += [
+            _proposed(r, why_not=f"its table has no role: {why}")
+            for r in readings
+            if r.measure.table == table
+        ]
 
     def add_events(self, events: RoleReading, names: Sequence[tuple[str, float]]) -> None:
         """Add how often the most frequent events happened, and how long ago."""
@@ -89,21 +115,38 @@ class Entries:
             evidence = f"{share:.0%} of the rows of {events.table.name!r}"
             window = "90d" if "name" in events.constants else "30d"
             common = {
-                "table": "events", "event": name, "type": "number", "sensitivity": "internal", "confidence": 0.9,
-                "evidence": evidence, "purpose": "personalization",
-            }  # fmt: skip
+                "table": "events",
+                "event": name,
+                "type": "number",
+                "sensitivity": "internal",
+                "confidence": 0.9,
+                "evidence": evidence,
+                "purpose": "personalization",
+            }
             self.attributes[self._free(f"{base}_{window}")] = {
-                **common, "measure": "count", "window": window, "description": f"how often {name!r} in {window[:-1]} days",
-            }  # fmt: skip
+                **common,
+                "measure": "count",
+                "window": window,
+                "description": f"how often {name!r} in {window[:-1]} days",
+            }
             self.attributes[self._free(f"days_since_{base}")] = {
-                **common, "measure": "days_since_last", "description": f"days since the last {name!r}",
-            }  # fmt: skip
+                **common,
+                "measure": "days_since_last",
+                "description": f"days since the last {name!r}",
+            }
         if many:
             self.attributes[self._free("active_days_30d")] = {
-                "table": "events", "event": "*", "type": "number", "sensitivity": "internal", "confidence": 0.9,
-                "evidence": f"all rows of {events.table.name!r}", "purpose": "personalization",
-                "measure": "distinct_days", "window": "30d", "description": "days with any event in 30 days",
-            }  # fmt: skip
+                "table": "events",
+                "event": "*",
+                "type": "number",
+                "sensitivity": "internal",
+                "confidence": 0.9,
+                "evidence": f"all rows of {events.table.name!r}",
+                "purpose": "personalization",
+                "measure": "distinct_days",
+                "window": "30d",
+                "description": "days with any event in 30 days",
+            }
 
     def _free(self, name: str) -> str:
         taken = re.match(r"^(person_id$|consent__|suppressed__|addressable__)", name)
@@ -125,29 +168,88 @@ class Entries:
         self.attributes[name] = self._settings(reading, found.role, reading.measure.name)
         return name
 
+    def _objection(self, found: RoleReading, reading: ColumnReading) -> str:
+        """Keep out who objected, on the channels of that purpose: an agreement elsewhere does not undo it."""
+        name = self._attribute(found, reading)
+        said = reading.consent
+        if not name or said is None:
+            return name
+        if reading.type == "boolean":
+            condition: dict[str, Any] = {name: True}
+        elif reading.type == "number":
+            condition = {name: 1}
+        else:
+            condition = {
+                name: {"$in": sorted(v for v in reading.measure.vocabulary if fold(v.strip()) in YES)}
+            }
+            if not condition[name]["$in"]:
+                return name
+        settings: dict[str, Any] = {"condition": condition, "reason": f"objected: {reading.measure.name}"}
+        channels = _OBJECTIONS.get(said.purpose)
+        if channels:
+            settings["channels"] = channels
+        self.suppressions[f"objected_{slug(reading.measure.name)}"] = settings
+        return name
+
+    def _keep_out(self, reading: ColumnReading, attribute: str) -> None:
+        """Keep out staff, tests and dead addresses where a column says who they are."""
+        if reading.concept not in {"is_test", "bounced"} or reading.type != "boolean" or not attribute:
+            return
+        settings: dict[str, Any] = {
+            "condition": {attribute: True},
+            "reason": f"{reading.label}: {reading.measure.name}",
+        }
+        if reading.concept == "bounced":
+            settings["channels"] = ["email"]
+        self.suppressions[attribute] = settings
+
     def _joined(self, found: RoleReading, reading: ColumnReading) -> str:
         """Offer a column of the latest subscription as an attribute of its account or person."""
         role = "accounts" if "account" in found.columns else "people"
         name = slug(reading.measure.name)
-        name = self._free(name if name.startswith(("subscription", "plan", "mrr")) else f"subscription_{name}")
+        name = self._free(
+            name if name.startswith(("subscription", "plan", "mrr")) else f"subscription_{name}"
+        )
         self.attributes[name] = self._settings(reading, role, f"{found.table.name}.{reading.measure.name}")
         return name
 
     def _settings(self, reading: ColumnReading, role: str, column: str) -> dict[str, Any]:
         return {
-            "table": role, "column": column, "type": reading.type, "description": describe(reading),
-            "purpose": "personalization", "sensitivity": reading.sensitivity, "sensitivity_note": reading.note,
-            "evidence": reading.evidence, "confidence": round(reading.confidence, 2),
-        }  # fmt: skip
+            "table": role,
+            "column": column,
+            "type": reading.type,
+            "description": describe(reading),
+            "purpose": "personalization",
+            "sensitivity": reading.sensitivity,
+            "sensitivity_note": reading.note,
+            "evidence": reading.evidence,
+            "confidence": round(reading.confidence, 2),
+        }
 
     def _extra(self, role: str, reading: ColumnReading) -> str:
         """Map a column that its role does not need, under what it is, so that nobody wonders later."""
         taken = self.meanings[role]
-        concept = reading.concept if reading.concept not in {"generic", "consent", "special"} else slug(reading.measure.name)
-        if reading.concept == "special" or (reading.concept == "generic" and reading.sensitivity == "unknown"):
+        concept = (
+            reading.concept
+            if reading.concept not in {"generic", "consent", "special"}
+            else slug(reading.measure.name)
+        )
+        if reading.concept == "special" or (
+            reading.concept == "generic" and reading.sensitivity == "unknown"
+        ):
             return ""
         # The words with a fixed meaning for a role belong to the column that was chosen for it.
-        if concept in taken or concept in {"key", "person", "time", "name", "at", "status", "purpose", "expires_at", "proof"}:
+        if concept in taken or concept in {
+            "key",
+            "person",
+            "time",
+            "name",
+            "at",
+            "status",
+            "purpose",
+            "expires_at",
+            "proof",
+        }:
             concept = slug(reading.measure.name)
         if concept in taken or concept in {"key", "person", "time", "at", "name", "purpose", "expires_at"}:
             concept = f"{concept}_{len(taken)}"
@@ -155,7 +257,7 @@ class Entries:
         return concept
 
     def _snapshot(self, reading: ColumnReading) -> str:
-        """Take a column of current consent as a snapshot; a second one of a purpose becomes a suppression or a name."""
+        """Take a column of current consent as a snapshot; a second one of a purpose is named after itself."""
         said = reading.consent
         if said is None or said.weak:
             return ""
@@ -170,7 +272,7 @@ class Entries:
 
 
 def _words(reading: ColumnReading) -> tuple[list[str], list[str]]:
-    """Return the words for yes and no as the column writes them, in lower case; the usual ones for a side not seen."""
+    """Return the words for yes and no as the column writes them, lower case; the usual ones for an unseen side."""
     measure = reading.measure
     if measure.type == "boolean":
         return ["true"], ["false"]
@@ -189,7 +291,7 @@ def _proposed(reading: ColumnReading, **where: str) -> ColumnProposal:
         sensitivity=reading.sensitivity,
         evidence=reading.evidence,
         confidence=round(reading.confidence, 2),
-        **where,  # type: ignore[arg-type]  # every field given is a text
+        **where,
     )
 
 

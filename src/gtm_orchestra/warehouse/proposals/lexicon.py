@@ -1,8 +1,12 @@
-"""What headers mean, in the words of shops, CRMs and product analytics, in English, German, French, Spanish, Dutch.
+"""What headers mean, in the words of shops, CRMs and product analytics, in five languages.
+
+English, German, French, Spanish and Dutch, folded as `names.words` does.
 
 A phrase is an exact header after `names.words` and without filler words; it is a hypothesis that the measured
 values may refute (`shapes`), never a proof.
 """
+
+# ruff: noqa: E501, SIM905 - a word list is read and extended by line, one meaning per line
 
 from __future__ import annotations
 
@@ -26,7 +30,7 @@ TIME: frozenset[Shape] = frozenset({"time"})
 FLAG: frozenset[Shape] = frozenset({"flag", "number"})
 
 FILLERS = frozenset(
-    "the a an of in on for to and contact s de du des d l la le les el los del der die das den dem des von zu im am um "
+    "the a an of in on for to and s de du des d l la le les el los del der die das den dem des von zu im am um "
     "van het een en y et ist is op nr no hubspot salesforce shopify stripe".split()
 )
 OWNERS = frozenset(
@@ -110,7 +114,7 @@ hubspot_team|internal|team in charge|hubspot team, team, sales team, owner team,
 _STAGE = """
 lifecycle_stage|internal|stage of the customer lifecycle|lifecycle stage, lifecyclestage, lifecycle, life cycle stage, customer stage, lebenszyklusphase, lifecycle phase, etape cycle vie, phase cycle vie, etapa ciclo vida, levenscyclusfase, customer lifecycle stage, user stage
 lead_status|internal|state of the lead|lead status, leadstatus, hs lead status, lead state, contact status, statut prospect, estado lead
-lead_score|internal|lead score|lead score, leadscore, hubspot score, hubspotscore, score, predictive lead score, likelihood close, likelihood to close, fit score, engagement score, health score, account health score, customer health score, customer health, account health, health, contact priority, mql score, pql score, propensity score, churn score, churn risk
+lead_score|internal|score|lead score, leadscore, hubspot score, hubspotscore, score, predictive lead score, likelihood close, likelihood to close, fit score, engagement score, health score, account health score, customer health score, customer health, account health, health, contact priority, mql score, pql score, propensity score, churn score, churn risk
 status|internal|status|status, state code, customer status, account status, user status, subscription status, stat, zustand, statut, estado, estatus, toestand, kundenstatus, membership status, member status, record status, plan status, is status
 plan|internal|plan or tariff|plan, plan name, plan type, plan tier, tariff, tarif, product plan, pricing plan, subscription plan, current plan, package, paket, forfait, formule, abonnement, abo, tier, edition, subscription type, plan id, price id, plan code, license type, abo typ
 billing_interval|internal|billing interval|billing interval, interval, billing period, billing cycle, billing frequency, plan interval, term, payment interval, abrechnungszeitraum, periodicite, zahlungsintervall, contract term, term months
@@ -262,6 +266,10 @@ _SHAPES: dict[str, frozenset[Shape]] = {
 }
 
 
+# Say nothing alone: only the table around them tells.
+_BARE = frozenset({("id",), ("key",), ("number",), ("name",), ("code",), ("type",), ("uid",), ("nr",)})
+
+
 @cache
 def _phrases() -> dict[tuple[str, ...], Concept]:
     known: dict[tuple[str, ...], Concept] = {}
@@ -271,8 +279,11 @@ def _phrases() -> dict[tuple[str, ...], Concept]:
             concept = Concept(name, _SHAPES.get(name, shapes), sensitivity, label)  # type: ignore[arg-type]  # the tables above hold only classes of Sensitivity; a test reads them all
             for phrase in listed.split(","):
                 # The first concept that names a phrase keeps it: the tables go from keys to loose words.
-                known.setdefault(_key(words(phrase)), concept)
                 known.setdefault(words(phrase), concept)
+    # A phrase without its filler words never takes the place of a phrase that is written so.
+    for written, concept in list(known.items()):
+        if _key(written) not in _BARE:
+            known.setdefault(_key(written), concept)
     return known
 
 
@@ -294,14 +305,26 @@ def find_concept(header: tuple[str, ...]) -> tuple[Concept, float] | None:
     stripped = _key(header)
     while len(stripped) > 1 and stripped[0] in OWNERS:
         stripped = stripped[1:]
-        if (concept := known.get(stripped)) is not None and stripped not in {("id",), ("key",)}:
+        if (concept := known.get(stripped)) is not None and stripped not in _BARE:
             return concept, 0.85
     while len(stripped) > 1 and stripped[-1] in OWNERS:
         stripped = stripped[:-1]
         if (concept := known.get(stripped)) is not None:
             return concept, 0.8
     # Units stand at the end: amount_cents, total_eur, weight_kg.
-    if len(stripped) > 1 and stripped[-1] in {"cents", "cent", "eur", "usd", "gbp", "chf", "euro", "euros", "dollars", "utc", "pct"}:
+    if len(stripped) > 1 and stripped[-1] in {
+        "cents",
+        "cent",
+        "eur",
+        "usd",
+        "gbp",
+        "chf",
+        "euro",
+        "euros",
+        "dollars",
+        "utc",
+        "pct",
+    }:
         return find_concept(stripped[:-1])
     return None
 
@@ -312,8 +335,12 @@ def business_words() -> frozenset[str]:
 
     A header made of these alone ("first invoice paid") says nothing delicate about a person.
     """
-    harmless = {word for phrase, concept in _phrases().items() if concept.sensitivity == "internal" for word in phrase}
-    delicate = {word for phrase, concept in _phrases().items() if concept.sensitivity == "personal" for word in phrase}
+    harmless = {
+        word for phrase, concept in _phrases().items() if concept.sensitivity == "internal" for word in phrase
+    }
+    delicate = {
+        word for phrase, concept in _phrases().items() if concept.sensitivity == "personal" for word in phrase
+    }
     extra = set(
         "last first next total number count avg average max min sum days weeks months hours rate ratio has is was can "
         "did num n pct percent share per since until before after 7d 14d 30d 60d 90d 7 14 30 60 90 365 12 24 1 2 3 "

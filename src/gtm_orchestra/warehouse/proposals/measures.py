@@ -1,4 +1,4 @@
-"""What the engine measures about every column of a table, in two queries: figures over all rows, values of a sample.
+"""What the engine measures about every column of a table: figures over all rows, values of a sample.
 
 Values stay in this process and decide forms and types; no proposal repeats one that could be a person's.
 """
@@ -153,7 +153,9 @@ def measure_table(warehouse: Warehouse, name: str) -> TableMeasure:
                 high=high,
                 reading=read_values(counts) if kind == "string" else None,
                 vocabulary=dict(sorted(counts.items())) if len(counts) <= _VOCABULARY else {},
-                epoch=read_epoch(low, high) if kind == "integer" and isinstance(low, float) and isinstance(high, float) else None,
+                epoch=read_epoch(low, high)
+                if kind == "integer" and isinstance(low, float) and isinstance(high, float)
+                else None,
                 zoned=kind == "timestamp" and table[column].type().timezone is not None,
             )
         )
@@ -176,7 +178,9 @@ def overlap(warehouse: Warehouse, child: tuple[str, str], parent: tuple[str, str
     found = as_text(left).strip().lower().name("v").as_table().drop_null().distinct()
     known = as_text(right).strip().lower().name("v").as_table().drop_null().distinct()
     hits = found.semi_join(known, "v").count()
-    return int(warehouse.rows(hits.as_table())[0].popitem()[1]), int(warehouse.rows(found.count().as_table())[0].popitem()[1])
+    return int(warehouse.rows(hits.as_table())[0].popitem()[1]), int(
+        warehouse.rows(found.count().as_table())[0].popitem()[1]
+    )
 
 
 def _figures(warehouse: Warehouse, table: Any, types: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - ibis table
@@ -191,7 +195,10 @@ def _figures(warehouse: Warehouse, table: Any, types: Mapping[str, str]) -> dict
         if exact and kind != "other":
             wanted[f"d{index}"] = value.nunique()
         if kind in {"integer", "number"}:
-            wanted[f"l{index}"], wanted[f"h{index}"] = column.min().cast("float64"), column.max().cast("float64")
+            wanted[f"l{index}"], wanted[f"h{index}"] = (
+                column.min().cast("float64"),
+                column.max().cast("float64"),
+            )
         elif kind in {"timestamp", "date"}:
             time = as_time(column)
             wanted[f"l{index}"], wanted[f"h{index}"] = time.min(), time.max()

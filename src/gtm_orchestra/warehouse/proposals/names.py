@@ -8,7 +8,25 @@ import unicodedata
 __all__ = ["fold", "plural_free", "slug", "words"]
 
 # Written by exporting systems, never part of the meaning.
-_PREFIXES = frozenset({"hs", "sf", "sfdc", "dim", "stg", "raw", "tbl", "fct", "fact", "properties", "property", "traits", "context", "attr", "cf"})
+_PREFIXES = frozenset(
+    {
+        "hs",
+        "sf",
+        "sfdc",
+        "dim",
+        "stg",
+        "raw",
+        "tbl",
+        "fct",
+        "fact",
+        "properties",
+        "property",
+        "traits",
+        "context",
+        "attr",
+        "cf",
+    }
+)
 _SUFFIXES = frozenset({"c", "pc", "v2"})
 _LETTERS = {"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l"}
 _JOINED = {
@@ -28,6 +46,12 @@ _JOINED = {
     "first name": "firstname",
     "last name": "lastname",
     "full name": "fullname",
+    "hub spot": "hubspot",
+    "sales force": "salesforce",
+    "linked in": "linkedin",
+    "whats app": "whatsapp",
+    "git hub": "github",
+    "double opt in": "double optin",
 }
 
 
@@ -59,7 +83,9 @@ def words(header: str) -> tuple[str, ...]:
     text = header.lstrip("\ufeff").strip()
     text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", text)
     text = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
-    found = re.findall(r"[a-z]+|[0-9]+", fold(text).replace("'", " ").replace("$", " usd ").replace("€", " eur "))
+    found = re.findall(
+        r"[a-z]+|[0-9]+", fold(text).replace("'", " ").replace("$", " usd ").replace("€", " eur ")
+    )
     while len(found) > 1 and found[0] in _PREFIXES:
         found = found[1:]
     while len(found) > 1 and found[-1] in _SUFFIXES:
@@ -76,7 +102,7 @@ def slug(header: str) -> str:
     >>> slug("Lifecycle Stage")
     'lifecycle_stage'
     """
-    text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", header.lstrip("\ufeff"))
+    text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", header.lstrip("\ufeff").replace("HubSpot", "Hubspot"))
     name = "_".join(re.findall(r"[a-z0-9]+", fold(text))) or "column"
     return f"a_{name}" if name[0].isdigit() else name
 
@@ -87,10 +113,10 @@ def plural_free(word: str) -> str:
     >>> plural_free("companies"), plural_free("orders"), plural_free("address")
     ('company', 'order', 'address')
     """
-    if word.endswith("ies") and len(word) > 4:
+    if word.endswith("ies") and word not in {"dies", "ties", "series"}:
         return word[:-3] + "y"
     if word.endswith("sses"):
         return word[:-2]
-    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+    if word.endswith("s") and not word.endswith("ss") and word not in {"gas", "bus", "us"}:
         return word[:-1]
     return word

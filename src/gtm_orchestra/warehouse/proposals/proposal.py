@@ -1,4 +1,4 @@
-"""A proposed gtm.toml with the evidence behind each part. Nothing in it is in force before somebody reviews it."""
+"""A proposed gtm.toml with the evidence behind each part. Nothing is in force before somebody reviews it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,9 @@ class Proposal(Model):
     """What `gtm init` proposes for a source that nobody has described yet."""
 
     config: Config
-    columns: tuple[ColumnProposal, ...] = Field(description="Every column of every table, in the source's order.")
+    columns: tuple[ColumnProposal, ...] = Field(
+        description="Every column of every table, in the source's order."
+    )
     evidence: dict[str, Evidence] = Field(description="Path in gtm.toml, such as 'tables.people' → why.")
     tables_without_role: dict[str, str] = Field(description="Table → why it has no role.")
     next_steps: tuple[str, ...] = Field(description="What a person must decide, most important first.")

@@ -1,4 +1,6 @@
-"""Special categories of personal data (Art. 9 GDPR) and their proxies, by header and by value, in several languages."""
+"""Special categories of personal data (Art. 9 GDPR) and their proxies, by header and by value."""
+
+# ruff: noqa: E501 - a word list is read and extended by line, one category per block
 
 from __future__ import annotations
 
@@ -76,29 +78,159 @@ _PROXIES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 _VALUES: dict[str, frozenset[str]] = {
     "religion": frozenset(
-        "catholic protestant muslim islam christian jewish hindu buddhist atheist orthodox sikh agnostic christianity "
-        "katholisch evangelisch muslimisch judisch konfessionslos romisch-katholisch buddhismus catholique musulman juif "
-        "protestante catolico musulmana katholiek protestants moslim joods hindoe boeddhist hinduism judaism".split()
+        [
+            "catholic",
+            "protestant",
+            "muslim",
+            "islam",
+            "christian",
+            "jewish",
+            "hindu",
+            "buddhist",
+            "atheist",
+            "orthodox",
+            "sikh",
+            "agnostic",
+            "christianity",
+            "katholisch",
+            "evangelisch",
+            "muslimisch",
+            "judisch",
+            "konfessionslos",
+            "romisch-katholisch",
+            "buddhismus",
+            "catholique",
+            "musulman",
+            "juif",
+            "protestante",
+            "catolico",
+            "musulmana",
+            "katholiek",
+            "protestants",
+            "moslim",
+            "joods",
+            "hindoe",
+            "boeddhist",
+            "hinduism",
+            "judaism",
+        ]
     ),
     "sexual orientation": frozenset(
-        "heterosexual homosexual bisexual gay lesbian straight queer asexual pansexual heterosexuell homosexuell "
-        "bisexuell schwul lesbisch heterosexuel homosexuel bisexuel heteroseksueel homoseksueel".split()
+        [
+            "heterosexual",
+            "homosexual",
+            "bisexual",
+            "gay",
+            "lesbian",
+            "straight",
+            "queer",
+            "asexual",
+            "pansexual",
+            "heterosexuell",
+            "homosexuell",
+            "bisexuell",
+            "schwul",
+            "lesbisch",
+            "heterosexuel",
+            "homosexuel",
+            "bisexuel",
+            "heteroseksueel",
+            "homoseksueel",
+        ]
     ),
     "ethnicity": frozenset(
-        "caucasian hispanic latino latina african-american roma arab caucasien hispanico kaukasisch asian black white "
-        "african".split()
-    ) - {"black", "white"},
+        [
+            "caucasian",
+            "hispanic",
+            "latino",
+            "latina",
+            "african-american",
+            "roma",
+            "arab",
+            "caucasien",
+            "hispanico",
+            "kaukasisch",
+            "asian",
+            "black",
+            "white",
+            "african",
+        ]
+    )
+    - {"black", "white"},
     "politics": frozenset(
-        "democrat republican cdu csu spd afd fdp grune labour tory libdem psoe podemos vox socialista conservateur vvd "
-        "pvda d66 groenlinks conservative".split()
-    ) - {"vox"},
+        [
+            "democrat",
+            "republican",
+            "cdu",
+            "csu",
+            "spd",
+            "afd",
+            "fdp",
+            "grune",
+            "labour",
+            "tory",
+            "libdem",
+            "psoe",
+            "podemos",
+            "vox",
+            "socialista",
+            "conservateur",
+            "vvd",
+            "pvda",
+            "d66",
+            "groenlinks",
+            "conservative",
+        ]
+    )
+    - {"vox"},
     "health": frozenset(
-        "diabetes asthma hypertension cancer depression pregnant epilepsy migraine arthritis schwanger asthme diabete "
-        "enceinte asma embarazada zwanger kanker krebs".split()
+        [
+            "diabetes",
+            "asthma",
+            "hypertension",
+            "cancer",
+            "depression",
+            "pregnant",
+            "epilepsy",
+            "migraine",
+            "arthritis",
+            "schwanger",
+            "asthme",
+            "diabete",
+            "enceinte",
+            "asma",
+            "embarazada",
+            "zwanger",
+            "kanker",
+            "krebs",
+        ]
     ),
-    "trade union": frozenset("verdi ver.di ig-metall igmetall fnv cgt cfdt ccoo ugt unison".split()),
+    "trade union": frozenset(
+        ["verdi", "ver.di", "ig-metall", "igmetall", "fnv", "cgt", "cfdt", "ccoo", "ugt", "unison"]
+    ),
 }
-_NONE = frozenset({"none", "other", "unknown", "n/a", "na", "keine", "andere", "autre", "otro", "geen", "no", "yes", "prefer not to say", "non", "ninguna", "ninguno", "aucune", "aucun"})
+_NONE = frozenset(
+    {
+        "none",
+        "other",
+        "unknown",
+        "n/a",
+        "na",
+        "keine",
+        "andere",
+        "autre",
+        "otro",
+        "geen",
+        "no",
+        "yes",
+        "prefer not to say",
+        "non",
+        "ninguna",
+        "ninguno",
+        "aucune",
+        "aucun",
+    }
+)
 _ENOUGH = 0.5
 
 

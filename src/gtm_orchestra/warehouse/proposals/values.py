@@ -1,4 +1,4 @@
-"""What the values of a text column are, by their form: addresses, times, numbers, yes and no, codes, prose."""
+"""What the values of a text column are, by their form: addresses, times, numbers, yes and no, prose."""
 
 from __future__ import annotations
 
@@ -9,50 +9,49 @@ from typing import TYPE_CHECKING, Literal
 
 from gtm_orchestra.warehouse.proposals.dates import DateReading, read_dates
 from gtm_orchestra.warehouse.proposals.names import fold
+from gtm_orchestra.warehouse.proposals.value_words import COUNTRY_CODES, CURRENCIES, NO, YES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "YES", "Form", "ValueReading", "is_no", "is_yes", "read_values"]
+__all__ = ["Form", "ValueReading", "read_values"]
 
 Form = Literal[
-    "empty", "email", "phone", "ip", "url", "uuid", "hash", "iban", "card", "date", "number", "boolean",
-    "country", "currency", "locale", "zone", "json", "prose", "code",
-]  # fmt: skip
+    "empty",
+    "email",
+    "phone",
+    "ip",
+    "url",
+    "uuid",
+    "hash",
+    "iban",
+    "card",
+    "date",
+    "number",
+    "boolean",
+    "country",
+    "currency",
+    "locale",
+    "zone",
+    "json",
+    "prose",
+    "code",
+]
 
-YES = frozenset({
-    "yes", "y", "true", "t", "1", "on", "ja", "j", "wahr", "oui", "vrai", "si", "verdadero", "waar", "sim", "x",
-    "granted", "subscribed", "opted in", "opted-in", "opted_in", "opt-in", "optin", "confirmed", "accepted", "agreed",
-    "active", "consented", "angemeldet", "abonniert", "inscrit", "suscrito", "aangemeld", "erteilt", "zugestimmt",
-})  # fmt: skip
-NO = frozenset({
-    "no", "n", "false", "f", "0", "off", "nein", "falsch", "non", "faux", "nee", "falso", "onwaar", "nao",
-    "denied", "unsubscribed", "opted out", "opted-out", "opted_out", "opt-out", "optout", "withdrawn", "revoked",
-    "objected", "declined", "refused", "rejected", "inactive", "abgemeldet", "desinscrit", "baja", "afgemeld",
-    "widerrufen", "verweigert", "not subscribed", "not_subscribed", "never_subscribed", "never subscribed",
-})  # fmt: skip
-COUNTRY_CODES = frozenset(
-    "AD AE AF AG AL AM AO AR AT AU AZ BA BB BD BE BF BG BH BI BJ BN BO BR BS BT BW BY BZ CA CD CF CG CH CI CL CM CN "
-    "CO CR CU CV CY CZ DE DJ DK DM DO DZ EC EE EG ER ES ET FI FJ FR GA GB GD GE GH GM GN GQ GR GT GW GY HK HN HR HT "
-    "HU ID IE IL IN IQ IR IS IT JM JO JP KE KG KH KM KR KW KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MG MK ML "
-    "MM MN MO MR MT MU MV MW MX MY MZ NA NE NG NI NL NO NP NZ OM PA PE PG PH PK PL PR PT PY QA RO RS RU RW SA SB SC "
-    "SD SE SG SI SK SL SM SN SO SR SS ST SV SY SZ TD TG TH TJ TL TM TN TO TR TT TW TZ UA UG UK US UY UZ VA VC VE VN "
-    "VU WS XK YE ZA ZM ZW".split()
-)
-CURRENCIES = frozenset(
-    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR ISK JPY KES KRW MAD MXN MYR NGN "
-    "NOK NZD PEN PHP PKR PLN QAR RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD UYU VND ZAR".split()
-)
 _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "zł": "PLN", "kr": "", "CHF": "CHF", "¥": "", "₹": "INR"}
 
 _EMAIL = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}$")
 _URL = re.compile(r"^(?:https?://|www\.)\S+$|^/[\w\-./%?=&#]*$", re.IGNORECASE)
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
 _HASH = re.compile(r"^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$", re.IGNORECASE)
-_PHONE = re.compile(r"^(?:\+|00|\(|0)[\d\s().\-/]{6,22}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$|^\d{3}[-.\s]\d{3}[-.\s]\d{4}$")
+_PHONE = re.compile(
+    r"^(?:\+|00|\(|0)[\d\s().\-/]{6,22}(?:\s*(?:x|ext\.?)\s*\d{1,6})?$|^\d{3}[-.\s]\d{3}[-.\s]\d{4}$"
+)
 _IBAN = re.compile(r"^[A-Z]{2}\d{2}(?:\s?[A-Z0-9]{4}){2,7}\s?[A-Z0-9]{1,4}$")
 _LOCALE = re.compile(r"^[a-z]{2}(?:[-_][A-Z]{2})$")
-_ZONE = re.compile(r"^(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_+\-/]+$")
+_ZONE = re.compile(
+    r"^(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_+\-/]+$"
+)
 _PLAIN = re.compile(r"^[+-]?\d+(?:\.\d+)?$")
 _DOT = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$|^[+-]?\d+\.\d+$")
 _COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$|^[+-]?\d+,\d+$")
@@ -70,7 +69,7 @@ class ValueReading:
         form: The form nearly all values have; "code" for short texts of no known form.
         share: Share of distinct values in that form.
         dates: How dates are written, for form "date".
-        decimal: Decimal mark of form "number": ".", "," or None where no value tells it from a thousands mark.
+        decimal: Decimal mark of form "number": ".", ",", or None where it could be a thousands mark.
         unit: "%" or a currency code written beside every number, else "".
         yes: Folded words seen that mean yes, for form "boolean".
         no: Folded words seen that mean no, for form "boolean".
@@ -89,17 +88,7 @@ class ValueReading:
     words: float = field(default=0.0, compare=False)
 
 
-def is_yes(value: str) -> bool:
-    """Return whether a word means yes in one of the languages that exports are written in."""
-    return fold(value.strip()) in YES
-
-
-def is_no(value: str) -> bool:
-    """Return whether a word means no."""
-    return fold(value.strip()) in NO
-
-
-def read_values(counts: Mapping[str, int]) -> ValueReading:
+def read_values(counts: Mapping[str, int]) -> ValueReading:  # noqa: PLR0911 - one way out per form
     """Return what these values are.
 
     Args:
@@ -124,9 +113,11 @@ def read_values(counts: Mapping[str, int]) -> ValueReading:
         return ValueReading("phone")
     mean_words = sum(len(value.split()) for value in values) / len(values)
     mean_length = sum(len(value) for value in values) / len(values)
-    if mean_words >= _PROSE_WORDS and mean_length >= _PROSE_LENGTH / 2 or mean_length >= _PROSE_LENGTH:
+    if (mean_words >= _PROSE_WORDS and mean_length >= _PROSE_LENGTH / 2) or mean_length >= _PROSE_LENGTH:
         return ValueReading("prose", words=mean_words)
-    return ValueReading("code", words=mean_words, leading_zero=any(v[0] == "0" and v[1:2].isdigit() for v in values))
+    return ValueReading(
+        "code", words=mean_words, leading_zero=any(v[0] == "0" and v[1:2].isdigit() for v in values)
+    )
 
 
 def _known_form(values: list[str]) -> ValueReading | None:
@@ -148,7 +139,11 @@ def _known_form(values: list[str]) -> ValueReading | None:
         if share >= _MOST or (form == "email" and share >= 0.8):  # noqa: PLR2004 - typed by hand, some are broken
             return ValueReading(form, share)
     # "NO" is Norway and a no; two countries at least, or it says nothing.
-    if len(values) > 1 and all(value in COUNTRY_CODES for value in values) and not set(map(fold, values)) <= YES | NO:
+    if (
+        len(values) > 1
+        and all(value in COUNTRY_CODES for value in values)
+        and not set(map(fold, values)) <= YES | NO
+    ):
         return ValueReading("country")
     return None
 
@@ -162,13 +157,13 @@ def _read_truth(values: list[str]) -> ValueReading | None:
     return None
 
 
-def _read_number(values: list[str]) -> ValueReading | None:
+def _read_number(values: list[str]) -> ValueReading | None:  # noqa: PLR0911 - one way out per mark
     bare, units = zip(*(_without_unit(value) for value in values), strict=True)
     if not all(bare):
         return None
     plain = [_PLAIN.match(value) is not None for value in bare]
     dotted = [_PLAIN.match(v) is not None or _DOT.match(v) is not None for v in bare]
-    comma = [_PLAIN.match(v) is not None and "." not in v or _COMMA.match(v) is not None for v in bare]
+    comma = [(_PLAIN.match(v) is not None and "." not in v) or _COMMA.match(v) is not None for v in bare]
     unit = units[0] if len(set(units)) == 1 else ""
     zero = any(len(v) > 1 and v[0] == "0" and v.isdigit() for v in bare)
     if all(plain) and not any("." in v for v in bare):

@@ -1,0 +1,27 @@
+"""Which words in a table's name speak of which role, in English, German, French, Spanish and Dutch."""
+
+# ruff: noqa: E501 - a word list is read and extended by line, one role per line
+
+from __future__ import annotations
+
+__all__ = ["TABLE_HINTS"]
+
+_WORDS = """
+people: customer user contact people person lead member profile kunde kunden nutzer benutzer client cliente klant klanten usuario utilisateur gebruiker crm buyer shopper personen contacto contactos contacten kontakt kontakte persoon personne
+events: event track activity action pageview hit interaction ereignis ereignisse evenement evento gebeurtenis log usage stream telemetry clickstream
+orders: order purchase transaction sale bestellung bestellungen commande pedido bestelling bestellingen invoice checkout auftrag auftrage rechnung rechnungen facture factura factuur kauf kaufe achat compra
+consents: newsletter consent permission optin einwilligung einwilligungen consentement consentimiento toestemming subscriber mailing preference abonnent abonnenten mailchimp klaviyo infolettre boletin nieuwsbrief
+identities: identity identities alias stitch mapping idmap identify
+accounts: account company organization organisation org workspace tenant team firma firmen unternehmen entreprise empresa bedrijf bedrijven konto societe
+membership: membership accountuser accountmember teammember seat assignment
+opportunities: opportunity deal pipeline opp
+subscriptions: subscription contract abo abos abonnement plan license licence vertrag vertrage suscripcion
+exposures: exposure experiment assignment variant abtest bucketing
+outcomes: outcome conversion goal
+"""
+
+# Orders are no role of gtm.toml: they become events.
+TABLE_HINTS: dict[str, frozenset[str]] = {
+    role: frozenset(listed.split())
+    for role, _, listed in (line.partition(":") for line in _WORDS.strip().splitlines())
+}
