@@ -109,7 +109,9 @@ def _write(folder: Path, people: Population) -> Manifest:
         for role in sorted(rows)
     }
     settings = folder / ".gtm.toml.partial"
-    settings.write_bytes(resources.files(__package__).joinpath("gtm.toml").read_bytes())
+    template = resources.files(__package__).joinpath("gtm.toml").read_text(encoding="utf-8")
+    as_of = datetime.fromtimestamp(people.now, UTC)
+    settings.write_text(template.replace("@AS_OF@", as_of.isoformat()), encoding="utf-8")
     catalog = load_config(settings).attributes
     unreviewed = sorted(name for name, one in catalog.items() if one.review == "proposed")
     written = Written(people, contacts, trials, tables, events.late, events.newest)

@@ -150,7 +150,7 @@ class Workspace:
         return self.plan("define-profiles", parse_inputs("define-profiles", inputs), actor=actor)
 
     def plan(self, command: str, inputs: CommandInputs, *, actor: str | None = None) -> Revision:
-        """Fill the blueprint of a command; an initiative's existing plan gets a logged revision."""
+        """Fill a command's blueprint; an initiative's existing plan gets a logged revision."""
         who = self.actor(actor)
         definition, existing = self._fill(command, inputs)
         now, initiative = self._clock(), definition.initiative

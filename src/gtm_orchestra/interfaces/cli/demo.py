@@ -9,7 +9,8 @@ import click
 from gtm_orchestra.errors import UsageError
 from gtm_orchestra.interfaces.cli.options import emit, open_workspace
 from gtm_orchestra.interfaces.cli.progress import shown_progress
-from gtm_orchestra.interfaces.cli.story import exit_code_of, headline_of, report_path
+from gtm_orchestra.interfaces.cli.story import exit_code_of, report_path
+from gtm_orchestra.service.standing import headline_of
 
 _MOST_PEOPLE = 2_000_000
 

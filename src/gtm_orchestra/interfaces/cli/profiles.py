@@ -17,7 +17,8 @@ from gtm_orchestra.interfaces.cli.options import (
     workspace_option,
 )
 from gtm_orchestra.interfaces.cli.progress import shown_progress
-from gtm_orchestra.interfaces.cli.story import exit_code_of, segment_document, segment_text
+from gtm_orchestra.interfaces.cli.story import exit_code_of, segment_text
+from gtm_orchestra.service.standing import standing
 
 if TYPE_CHECKING:
     from gtm_orchestra.runs.driver import Segment
@@ -69,7 +70,7 @@ def define_profiles(
 
 def report(space: Workspace, segment: Segment, *, as_json: bool) -> None:
     """Print what a run of define-profiles has come to."""
-    emit(segment_text(space, segment), segment_document(space, segment), as_json=as_json)
+    emit(segment_text(space, segment), standing(space, segment), as_json=as_json)
 
 
 def _tell_revision(revision: Revision) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gtm_orchestra.runs.questions import binding_of
+from gtm_orchestra.service.standing import headline_of, next_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.service.workspace import Workspace
     from gtm_orchestra.state.journal import Question
 
-__all__ = ["exit_code_of", "next_command", "question_line", "segment_document", "segment_text"]
+__all__ = ["exit_code_of", "question_line", "report_path", "segment_text"]
 
 _EXIT_CODES = {"done": 0, "failed": 5, "blocked": 3, "waiting": 4, "escalated": 5, "rejected": 8}
 
@@ -48,40 +48,6 @@ def segment_text(space: Workspace, segment: Segment) -> str:
     return "\n".join(lines)
 
 
-def segment_document(space: Workspace, segment: Segment) -> dict[str, Any]:
-    """Return where a run stands, as JSON."""
-    return {
-        "status": segment.status,
-        "why": segment.why,
-        "headline": headline_of(space, segment),
-        "plan_id": segment.run.plan_id,
-        "revision": segment.run.revision,
-        "digest": segment.run.digest,
-        "run_id": segment.run.run_id,
-        "as_of": segment.run.as_of.isoformat(),
-        "folder": str(segment.folder) if segment.folder else None,
-        "outcomes": {node: outcome.name for node, outcome in segment.outcomes.items()},
-        "questions": [
-            {
-                "question_id": q.question_id,
-                "kind": q.kind,
-                "action": q.body["action"],
-                "approvers": q.body["approvers"],
-                "due_at": q.due_at.isoformat(),
-                "binding": binding_of(q) if q.kind == "approval" else None,
-            }
-            for q in segment.questions
-        ],
-        "next": next_command(segment),
-    }
-
-
-def headline_of(space: Workspace, segment: Segment) -> str:
-    """Return the answer in one sentence, if the run has come so far."""
-    written = next((o for o in segment.outcomes.values() if o.output_var == "outputs" and o.usable), None)
-    return str(space.result(segment.run.run_id, "outputs")["headline"]) if written else ""
-
-
 def report_path(segment: Segment) -> Path | None:
     """Return the path of the report, if there is one."""
     if segment.folder is None:
@@ -98,17 +64,6 @@ def question_line(question: Question) -> str:
         f"If nobody answers: {question.body['on_silence'] or 'nothing changes.'} No clock is running here: "
         "deadlines are settled by the next command."
     )
-
-
-def next_command(segment: Segment) -> str:
-    """Return the command that brings a run on."""
-    if segment.questions:
-        question = segment.questions[0]
-        who = question.body["approvers"][0] if question.body["approvers"] else "HANDLE"
-        return f'gtm approvals approve {question.question_id} --as {who} --reason "…"'
-    if segment.status in {"failed", "blocked"}:
-        return f"mend what is named above, then: gtm runs resume {segment.run.run_id}"
-    return f"gtm runs show {segment.run.run_id}"
 
 
 def _short(space: Workspace, path: Path) -> str:

@@ -1,0 +1,58 @@
+"""Where a run stands, as one JSON document: what every door hands out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gtm_orchestra.runs.questions import binding_of
+
+if TYPE_CHECKING:
+    from gtm_orchestra.runs.driver import Segment
+    from gtm_orchestra.service.workspace import Workspace
+
+__all__ = ["headline_of", "next_command", "standing"]
+
+
+def standing(space: Workspace, segment: Segment) -> dict[str, Any]:
+    """Return where a run stands."""
+    return {
+        "status": segment.status,
+        "why": segment.why,
+        "headline": headline_of(space, segment),
+        "plan_id": segment.run.plan_id,
+        "revision": segment.run.revision,
+        "digest": segment.run.digest,
+        "run_id": segment.run.run_id,
+        "as_of": segment.run.as_of.isoformat(),
+        "folder": str(segment.folder) if segment.folder else None,
+        "outcomes": {node: outcome.name for node, outcome in segment.outcomes.items()},
+        "questions": [
+            {
+                "question_id": question.question_id,
+                "kind": question.kind,
+                "action": question.body["action"],
+                "approvers": question.body["approvers"],
+                "due_at": question.due_at.isoformat(),
+                "binding": binding_of(question) if question.kind == "approval" else None,
+            }
+            for question in segment.questions
+        ],
+        "next": next_command(segment),
+    }
+
+
+def headline_of(space: Workspace, segment: Segment) -> str:
+    """Return the answer in one sentence, if the run has come so far."""
+    written = next((o for o in segment.outcomes.values() if o.output_var == "outputs" and o.usable), None)
+    return str(space.result(segment.run.run_id, "outputs")["headline"]) if written else ""
+
+
+def next_command(segment: Segment) -> str:
+    """Return the command that brings a run on."""
+    if segment.questions:
+        question = segment.questions[0]
+        who = question.body["approvers"][0] if question.body["approvers"] else "HANDLE"
+        return f'gtm approvals approve {question.question_id} --as {who} --reason "…"'
+    if segment.status in {"failed", "blocked"}:
+        return f"mend what is named above, then: gtm runs resume {segment.run.run_id}"
+    return f"gtm runs show {segment.run.run_id}"
