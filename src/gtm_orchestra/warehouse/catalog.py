@@ -115,7 +115,7 @@ def accept(
 
     Raises:
         UsageError: Nothing is named, or a name is not in the catalog.
-        PolicyError: The person is unknown; a sensitive attribute comes in bulk or without reason; a special one.
+        PolicyError: The person is unknown; a sensitive one comes in bulk or without reason; a special one.
     """
     config = load_config(path)
     _require_person(config, by)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.proposals.dates import DateReading
     from gtm_orchestra.warehouse.proposals.measures import ColumnMeasure
 
-__all__ = ["ColumnReading", "read_column"]
+__all__ = ["ColumnReading", "read_column", "speaks_of_consent"]
 
 # The words that `warehouse.values.as_boolean` reads.
 _TRUTH = frozenset({"true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"})
@@ -38,6 +38,57 @@ _RANGES = {
     "page_views": float("inf"),
 }
 _EVENT_NAMES, _COUNTRIES = 50, 260
+# An address in such a column is not the address of the person whose row it is.
+_SOMEBODY_ELSE = frozenset(
+    {
+        "owner",
+        "rep",
+        "manager",
+        "csm",
+        "agent",
+        "sender",
+        "assignee",
+        "invited",
+        "inviter",
+        "referrer",
+        "referred",
+        "by",
+    }
+)
+# Digits that are names, not quantities: nobody adds them up.
+_CODES = frozenset({"postal_code", "phone", "national_id", "iban", "vat_id", "group_id"})
+# Words that only consent has; "active" and "yes" mean other things too.
+_TELLING = frozenset(
+    {
+        "subscribed",
+        "unsubscribed",
+        "granted",
+        "denied",
+        "withdrawn",
+        "revoked",
+        "objected",
+        "optin",
+        "optout",
+        "angemeldet",
+        "abgemeldet",
+        "abonniert",
+    }
+) | {"opted in", "opted out", "opt-in", "opt-out", "opted_in", "opted_out"}
+_SPEAKING = {
+    "email": ("email", "e-mail address"),
+    "ip": ("ip", "network address"),
+    "iban": ("iban", "bank account"),
+    "card": ("iban", "payment card"),
+    "phone": ("phone", "telephone number"),
+}
+_CODED = {
+    "country": "country",
+    "currency": "currency",
+    "zone": "timezone",
+    "locale": "language",
+    "json": "properties",
+}
+_MAY_BE_ADDRESSES = frozenset({"owner", "full_name", "person_id", "account_id", "external_id"})
 _CATEGORY_VALUES = 60
 _CATEGORY_SHARE = 0.5
 _NEUTRAL = frozenset(
@@ -217,50 +268,29 @@ def _special(reading: ColumnReading) -> ColumnReading | None:
 def _by_value(reading: ColumnReading) -> ColumnReading | None:
     """Return the meaning of values that speak for themselves, unless the name says a compatible one."""
     measure = reading.measure
-    if measure.reading is None:
-        return None
-    found = {
-        "email": ("email", "e-mail address"),
-        "ip": ("ip", "network address"),
-        "iban": ("iban", "bank account"),
-        "card": ("iban", "payment card"),
-        "phone": ("phone", "telephone number"),
-    }.get(measure.reading.form)
-    if found is None:
-        if (
-            measure.reading.form in {"country", "currency", "zone", "locale"}
-            and find_concept(measure.words) is None
-        ):
-            names = {"country": "country", "currency": "currency", "zone": "timezone", "locale": "language"}
-            concept = names[measure.reading.form]
-            return replace(
-                reading,
-                concept=concept,
-                label=concept,
-                sensitivity="internal",
-                confidence=_LIKELY,
-                evidence=f"values are {measure.reading.form} codes; {reading.evidence}",
-            )
-        return None
-    concept, label = found
+    form = measure.reading.form if measure.reading is not None else "empty"
     named = find_concept(measure.words)
-    if named is not None and named[0].name in {
-        "owner",
-        "full_name",
-        "person_id",
-        "account_id",
-        "external_id",
-        "phone",
-    }:
-        return (
-            None
-            if named[0].name != "phone" or concept == "phone"
-            else _personal(reading, concept, label, _LIKELY)
+    if form in _CODED and named is None:
+        concept = _CODED[form]
+        return replace(
+            reading,
+            concept=concept,
+            label=concept.replace("_", " "),
+            sensitivity="internal" if form != "json" else "unknown",
+            confidence=_LIKELY,
+            evidence=f"values are {form} codes; {reading.evidence}",
         )
-    if concept == "phone" and named is not None:
+    if form not in _SPEAKING:
         return None
-    sure = _SURE if named is not None and named[0].name == concept else _LIKELY
-    return _personal(reading, concept, label, sure)
+    concept, label = _SPEAKING[form]
+    if form == "email" and set(measure.words) & _SOMEBODY_ELSE:
+        return _personal(reading, "other_email", "e-mail address of somebody else", _LIKELY)
+    if named is not None and named[0].name != concept:
+        # "Mobile" with addresses in it is addresses; an order number with dashes is no telephone.
+        if form == "phone" or named[0].name in _MAY_BE_ADDRESSES:
+            return None
+        return _personal(reading, concept, label, _LIKELY)
+    return _personal(reading, concept, label, _SURE if named is not None else _LIKELY)
 
 
 def _personal(reading: ColumnReading, concept: str, label: str, confidence: float) -> ColumnReading:
@@ -281,7 +311,8 @@ def _by_name(reading: ColumnReading) -> ColumnReading | None:
     if named is None:
         return None
     concept, sure = named
-    shape = measure.shape
+    # Only a telephone is said by its form; other codes have dashes too.
+    shape = "text" if measure.shape == "phone" and concept.name != "phone" else measure.shape
     if shape == "number" and measure.epoch and "time" in concept.shapes and "number" not in concept.shapes:
         return replace(
             reading,
@@ -305,6 +336,8 @@ def _by_name(reading: ColumnReading) -> ColumnReading | None:
         )
     if shape not in concept.shapes or not _plausible(concept, measure):
         return None
+    if reading.type == "number" and (concept.name in _CODES or concept.name.endswith("_id")):
+        reading = replace(reading, type="string", format=None)
     note = (
         concept.label
         if concept.sensitivity == "personal"
@@ -349,11 +382,13 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
     }:
         return None
     said = read_consent(measure.words)
-    two_valued = measure.binary or _status_words(measure)
+    two_valued = measure.binary or speaks_of_consent(measure)
     if said is None and named is not None and named.concept == "consent_status" and two_valued:
         said = ConsentWords("general", inverted=False, weak=True)
     if said is None or not two_valued:
         return None
+    if said.weak and {fold(value) for value in measure.vocabulary} & _TELLING:
+        said = replace(said, weak=False)
     which = "an objection (yes means no)" if said.inverted else "an agreement"
     return replace(
         reading,
@@ -367,7 +402,8 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
     )
 
 
-def _status_words(measure: ColumnMeasure) -> bool:
+def speaks_of_consent(measure: ColumnMeasure) -> bool:
+    """Return whether the few values are words for yes, no and undecided."""
     folded = {fold(value) for value in measure.vocabulary}
     return bool(folded) and folded <= YES | NO | _NEUTRAL and bool(folded & (YES | NO))
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["ConsentWords", "read_consent"]
+__all__ = ["PURPOSE_WORDS", "ConsentWords", "read_consent"]
 
 _NEGATIVE = (
     "optout", "optedout", "unsubscribed", "unsubscribe", "do not", "donotcontact", "donotemail", "donotcall", "dnc",
@@ -57,6 +57,8 @@ _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
     ("sales-contact", frozenset({"sales", "vertrieb"})),
     ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen"})),
 )  # fmt: skip
+# Words that name a purpose by themselves.
+PURPOSE_WORDS = frozenset(word for _, known in _PURPOSES for word in known)
 _WEAK = frozenset(
     {
         "subscribed",

@@ -15,12 +15,14 @@ from gtm_orchestra.warehouse.proposals.business import (
     propose_channels,
     propose_metrics,
 )
-from gtm_orchestra.warehouse.proposals.columns import read_column
+from gtm_orchestra.warehouse.proposals.columns import ColumnReading, read_column, speaks_of_consent
+from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords
 from gtm_orchestra.warehouse.proposals.entries import Entries, consent_words
 from gtm_orchestra.warehouse.proposals.measures import measure_table
-from gtm_orchestra.warehouse.proposals.names import slug, words
+from gtm_orchestra.warehouse.proposals.names import plural_free, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import Evidence, Proposal
 from gtm_orchestra.warehouse.proposals.readings import RoleReading, TableReading
+from gtm_orchestra.warehouse.proposals.table_words import TABLE_HINTS
 from gtm_orchestra.warehouse.proposals.tables import assign_roles
 
 if TYPE_CHECKING:
@@ -102,30 +104,25 @@ def _read(warehouse: Warehouse, name: str) -> TableReading:
     return TableReading(measure, tuple(_in_context(read_column(c), name) for c in measure.columns))
 
 
-def _in_context(reading: Any, table: str) -> Any:  # noqa: ANN401 - a ColumnReading in, one out
-    """Let the table decide what a bare "name" names, where its values do not contradict."""
-    measure = reading.measure
+def _in_context(reading: ColumnReading, table: str) -> ColumnReading:
+    """Let the table decide what a bare "name" or "status" is, where the values do not contradict."""
+    measure, about = reading.measure, {plural_free(word) for word in words(table)}
+    if about & TABLE_HINTS["consents"] and reading.concept in {"status", "consent", "consent_status"}:
+        if reading.consent is None and speaks_of_consent(measure):
+            return replace(
+                reading,
+                concept="consent",
+                label="an agreement",
+                consent=ConsentWords("newsletter", inverted=False),
+            )
+        if reading.consent is not None and reading.consent.weak:
+            purpose = reading.consent.purpose if reading.consent.purpose != "general" else "newsletter"
+            return replace(reading, consent=replace(reading.consent, purpose=purpose, weak=False))
     bare = measure.words in {("name",), ("nom",), ("naam",), ("names",)} and measure.type == "string"
     if not bare or measure.shape not in {"text", "prose"}:
         return reading
-    about = set(words(table))
-    if about & {
-        "accounts",
-        "account",
-        "companies",
-        "company",
-        "organizations",
-        "organisations",
-        "workspaces",
-        "teams",
-        "firmen",
-        "entreprises",
-        "empresas",
-        "bedrijven",
-        "orgs",
-        "tenants",
-        "organization",
-    }:
+    evidence = f"named so in {table!r}; {reading.evidence}"
+    if about & TABLE_HINTS["accounts"]:
         return replace(
             reading,
             concept="account_name",
@@ -133,26 +130,9 @@ def _in_context(reading: Any, table: str) -> Any:  # noqa: ANN401 - a ColumnRead
             sensitivity="internal",
             confidence=0.85,
             problem="",
-            evidence=f"named so in {table!r}; {reading.evidence}",
+            evidence=evidence,
         )
-    if about & {
-        "customers",
-        "customer",
-        "users",
-        "user",
-        "contacts",
-        "contact",
-        "people",
-        "leads",
-        "members",
-        "kunden",
-        "clients",
-        "clientes",
-        "klanten",
-        "nutzer",
-        "newsletter",
-        "subscribers",
-    }:
+    if about & (TABLE_HINTS["people"] | TABLE_HINTS["consents"]):
         return replace(
             reading,
             concept="full_name",
@@ -161,7 +141,7 @@ def _in_context(reading: Any, table: str) -> Any:  # noqa: ANN401 - a ColumnRead
             note="name",
             confidence=0.85,
             problem="",
-            evidence=f"named so in {table!r}; {reading.evidence}",
+            evidence=evidence,
         )
     return reading
 

@@ -272,7 +272,7 @@ class Entries:
 
 
 def _words(reading: ColumnReading) -> tuple[list[str], list[str]]:
-    """Return the words for yes and no as the column writes them, lower case; the usual ones for an unseen side."""
+    """Return the words for yes and no as the column writes them, in lower case; the usual ones if unseen."""
     measure = reading.measure
     if measure.type == "boolean":
         return ["true"], ["false"]

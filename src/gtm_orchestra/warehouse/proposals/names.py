@@ -80,7 +80,7 @@ def words(header: str) -> tuple[str, ...]:
     >>> words("properties.firstName")
     ('firstname',)
     """
-    text = header.lstrip("\ufeff").strip()
+    text = header.lstrip("\ufeff").strip().replace("IDs", "ids")
     text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", text)
     text = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     found = re.findall(

@@ -69,11 +69,11 @@ class TableReading:
         return bool(joined & TABLE_HINTS[role])
 
     def find(self, *concepts: str) -> ColumnReading | None:
-        """Return the usable column of the first of these meanings that any has; the fullest of equals."""
+        """Return the usable column of the first of these meanings that any has; the surest and fullest."""
         for concept in concepts:
             found = [c for c in self.columns if c.concept == concept and not c.problem]
             if found:
-                return max(found, key=lambda c: c.measure.filled)
+                return max(found, key=lambda c: (c.confidence, c.measure.filled))
         return None
 
     def has(self, *concepts: str) -> bool:
@@ -81,7 +81,7 @@ class TableReading:
         return self.find(*concepts) is not None
 
     def key(self) -> ColumnReading | None:
-        """Return the column that tells the rows apart, by measured uniqueness; names decide between several."""
+        """Return the column that tells the rows apart, by measured uniqueness; names decide a tie."""
         nouns = {plural_free(word) for word in words(self.name)}
         found = []
         for place, column in enumerate(self.columns):

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.warehouse.proposals.consent_words import PURPOSE_WORDS
 from gtm_orchestra.warehouse.proposals.links import account_link, person_link
+from gtm_orchestra.warehouse.proposals.names import words
 from gtm_orchestra.warehouse.proposals.readings import KEY_SHARE, Link, RoleReading, TableReading
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ _PERSONAL = frozenset(
 )
 _FEW_COLUMNS = 7
 _TWO_IDS_AND_TIMES = 4
+_PURPOSES = 30
 _TIME_ORDER = {
     "events": ("event_time", "created_at", "order_time", "started_at"),
     "orders": ("order_time", "event_time", "created_at", "paid_at"),
@@ -269,7 +272,7 @@ def _consents(table: TableReading, person: Link, people: RoleReading) -> RoleRea
     else:
         return "it looks like consents, but no column says yes or no"
     purpose = table.find("consent_purpose")
-    if purpose is not None and purpose.measure.distinct <= 30:  # noqa: PLR2004 - purposes are few
+    if purpose is not None and _names_purposes(purpose):
         columns["purpose"] = purpose.measure.name
     else:
         said = status.consent.purpose if status is not None and status.consent is not None else "general"
@@ -295,6 +298,15 @@ def _consents(table: TableReading, person: Link, people: RoleReading) -> RoleRea
     return RoleReading(
         "consents", table, columns, said, min(0.9, 0.5 + 0.4 * person.share), constants, _by(person)
     )
+
+
+def _names_purposes(column: ColumnReading) -> bool:
+    """Return whether a column's few values name purposes of processing, rather than lists or topics."""
+    if column.measure.distinct > _PURPOSES or not column.measure.vocabulary:
+        return False
+    if "purpose" in column.measure.words:
+        return True
+    return any(set(words(value)) & PURPOSE_WORDS for value in column.measure.vocabulary)
 
 
 def _exposures(table: TableReading, person: Link, people: RoleReading) -> RoleReading | str:
