@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SRC = ROOT / "src"
 
 # What a user may import and rely on. A name that goes, or changes its meaning, is a line in CHANGELOG.md.
-PUBLIC = ["__version__"]
+PUBLIC = ["GtmError", "HandlerRegistry", "TaskContext", "Workspace", "__version__"]
 
 
 def declared() -> list[tuple[str, list[str]]]:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gtm_orchestra.config import load_config
+from gtm_orchestra.config import Config, load_config
 from gtm_orchestra.errors import StorageError, UsageError
 from gtm_orchestra.sample.activity import EventCounts, draw_events, draw_identities
 from gtm_orchestra.sample.companies import Companies, draw_companies
@@ -112,15 +112,20 @@ def _write(folder: Path, people: Population) -> Manifest:
     template = resources.files(__package__).joinpath("gtm.toml").read_text(encoding="utf-8")
     as_of = datetime.fromtimestamp(people.now, UTC)
     settings.write_text(template.replace("@AS_OF@", as_of.isoformat()), encoding="utf-8")
-    catalog = load_config(settings).attributes
-    unreviewed = sorted(name for name, one in catalog.items() if one.review == "proposed")
     written = Written(people, contacts, trials, tables, events.late, events.newest)
-    manifest = Manifest(
-        people=people.size,
-        seed=people.seed,
-        as_of=datetime.fromtimestamp(people.now, UTC),
-        population=_count_people(people, companies, events),
-        tables=tables,
+    manifest = _manifest(written, _count_people(people, companies, events), load_config(settings))
+    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    settings.replace(folder / "gtm.toml")
+    return manifest
+
+
+def _manifest(written: Written, population: PeopleCount, config: Config) -> Manifest:
+    return Manifest(
+        people=written.people.size,
+        seed=written.people.seed,
+        as_of=datetime.fromtimestamp(written.people.now, UTC),
+        population=population,
+        tables=written.tables,
         truths=planted_truths(written),
         filled=filled_attributes(written),
         complete_kinds=(
@@ -136,11 +141,8 @@ def _write(folder: Path, people: Population) -> Manifest:
             "stale_source",
             "time_zone",
         ),
-        unreviewed=tuple(unreviewed),
+        unreviewed=tuple(sorted(name for name, one in config.attributes.items() if one.review == "proposed")),
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    settings.replace(folder / "gtm.toml")
-    return manifest
 
 
 _FILES = {
