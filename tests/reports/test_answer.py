@@ -23,7 +23,7 @@ def test_the_headline_names_every_channel_with_its_figure_or_its_reason(material
     assert headline(material) == (
         "3 of 5 channels can be personalised for 'PLG Onboarding': Web (31,002 people), "
         "In-app (30,880 people), Sales (19,870 people); "
-        "E-mail is blocked because consent integrity for marketing_email is 71.3 %, the floor is 95 %: "
+        "E-mail is blocked because consent integrity for marketing_email is 71.3%, the floor is 95%: "
         "13,712 of 47,812 people have no status that is known, unexpired and provable; "
         "Ads is left out because the constraints say 'no ads pixel'."
     )
@@ -89,8 +89,14 @@ def test_a_stale_source_says_since_when_and_how_old(material: Material) -> None:
 
 def test_everything_not_understood_is_listed(material: Material) -> None:
     assert not_understood(material) == (
-        "'make it pop': names no attribute, place, channel or date; write for example 'EU only' or 'no age'",
-        "metric 'net promoter score': gtm.toml has no metric for it; add [metrics.net_promoter_score]",
+        (
+            "'make it pop'",
+            "names no attribute, place, channel or date; write for example 'EU only' or 'no age'.",
+        ),
+        (
+            "the metric 'net promoter score'",
+            "gtm.toml has no metric for it; add [metrics.net_promoter_score].",
+        ),
     )
 
 
@@ -99,8 +105,11 @@ def test_the_glance_answers_the_questions_of_a_first_reader(material: Material) 
 
     assert told["Which attribute may not be used, and why?"] == (
         "health_condition: special category (health, GDPR Art. 9): refused; benefit_code: proxy of "
-        "health_condition: 97.2 % of people with a code have the same condition. And 3 more for other "
+        "health_condition: 97.2% of people with a code have the same condition. And 3 more for other "
         "reasons."
+    )
+    assert told["What was not understood?"] == (
+        "2 parts of the request: 'make it pop' and the metric 'net promoter score'."
     )
     assert told["How big are the profiles?"] == (
         "5 profiles, in people before consent: Stalled free users 14,310, Active builders 11,960, "
@@ -114,9 +123,24 @@ def test_the_glance_answers_the_questions_of_a_first_reader(material: Material) 
 
 def test_effects_are_said_with_lift_duration_and_power(material: Material) -> None:
     assert effects_line(material) == (
-        "Nothing is claimed yet. 4 of 5 profile and metric pairs would show a relative lift of 10 % "
-        "(power 0.8, 5 % holdout), the quickest (Active builders, activation_rate) after 28 days. With "
-        "today's people the smallest lift that can be seen is 8 %."
+        "Nothing is claimed yet. 4 of 5 profile and metric pairs would show a relative lift of 10% "
+        "(power 0.8, 5% holdout), the quickest (Active builders, activation_rate) after 28 days. With "
+        "today's people the smallest lift that can be seen is 8% (Active builders, activation_rate)."
+    )
+
+
+def test_an_effect_that_cannot_be_seen_is_said_so(material: Material) -> None:
+    never = tuple(m.model_copy(update={"days": None}) for m in material.measurability.measures)
+    hopeless = material.measurability.model_copy(update={"measures": never})
+    nothing = material.measurability.model_copy(update={"measures": ()})
+
+    assert effects_line(replace(material, measurability=hopeless)) == (
+        "Nothing is claimed, and little can be seen: none of 5 profile and metric pairs would show a "
+        "relative lift of 10% (power 0.8, 5% holdout), however long one waits. With today's people the smallest lift "
+        "that can be seen is 8% (Active builders, activation_rate)."
+    )
+    assert effects_line(replace(material, measurability=nothing)) == (
+        "Nothing is claimed: no profile has a metric that could show an effect."
     )
 
 

@@ -89,5 +89,5 @@ def test_two_long_names_that_begin_alike_keep_a_bar_each(material: Material) -> 
         "coverage"
     ].svg
 
-    assert "hs_analytics_first_c #1" in svg
-    assert "hs_analytics_first_c #2" in svg
+    assert "hs_analytics_first #1" in svg
+    assert "hs_analytics_first #2" in svg

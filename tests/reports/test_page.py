@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gtm_orchestra.audience.contracts import TreeNode
 from gtm_orchestra.reports.page import report_html, schema_html
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ def test_the_first_screen_answers_before_anything_else(material: Material) -> No
     for said in (
         "Web, In-app and Sales can be personalised; E-mail is blocked; Ads was left out as asked.",
         "12,904",
-        "Consent integrity for marketing_email is 71.3 %, the floor is 95 %",
+        "Consent integrity for marketing_email is 71.3%, the floor is 95%",
         "Priya Nair (privacy lead)",
         "health_condition",
         "no new rows since 2025-09-19 04:00 UTC",
@@ -148,6 +149,36 @@ def test_the_first_screen_answers_before_anything_else(material: Material) -> No
     ):
         assert said in answer, said
     assert "gtm approvals approve ID" in rest
+
+
+def crowded(material: Material) -> Material:
+    """The same results with eight profiles of long names, a deep tree and attributes that never end."""
+    first = material.profiles.profiles[0]
+    profiles = tuple(
+        first.model_copy(
+            update={"profile_id": f"{first.profile_id}-{i}", "name": f"{i} MW ready to invite the team"}
+        )
+        for i in range(8)
+    )
+    tree = TreeNode(leaf="fallback", people=13_000)
+    for profile in profiles:
+        tree = TreeNode(
+            question="Is days_since_the_last_invitation_of_a_teammate_to_a_shared_project at most 30?",
+            people=47_000,
+            yes=TreeNode(leaf=profile.profile_id, people=6_000),
+            no=tree,
+        )
+    facts = tuple(
+        fact.model_copy(update={"name": f"HS_{fact.name}_{'x' * 60}", "source": "y" * 120})
+        for fact in material.inventory.attributes
+    )
+    return replace(
+        material,
+        profiles=material.profiles.model_copy(update={"profiles": profiles, "tree": tree}),
+        inventory=material.inventory.model_copy(
+            update={"attributes": (*facts, *material.inventory.attributes)},
+        ),
+    )
 
 
 def _open(browser: Browser, data: bytes, *, width: int) -> Page:
@@ -160,7 +191,8 @@ def _open(browser: Browser, data: bytes, *, width: int) -> Page:
 def test_nothing_runs_over_the_edge_and_no_text_is_cut(
     material: Material, browser: Browser, width: int
 ) -> None:
-    for data in (report_html(material), schema_html(material)):
+    results = (material, crowded(material))
+    for data in (write(found) for found in results for write in (report_html, schema_html)):
         page = _open(browser, data, width=width)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.evaluate(CUT) == []

@@ -29,17 +29,17 @@ def test_every_example_in_a_docstring_holds(module: object) -> None:
 
 def test_a_group_under_the_minimum_is_never_a_number_and_never_a_share() -> None:
     assert [people(n, 100) for n in (0, 1, 99, 100)] == ["0", "fewer than 100", "fewer than 100", "100"]
-    assert [share_of(n, 1000, 100) for n in (0, 99, 100)] == ["0 %", "under 10 %", "10 %"]
+    assert [share_of(n, 1000, 100) for n in (0, 99, 100)] == ["0%", "under 10%", "10%"]
     assert share_of(5, 50, 100) == "\u2013"
 
 
 def test_a_share_that_is_not_whole_never_reads_as_all_or_nothing() -> None:
     assert [percent(s) for s in (0.0, 0.0004, 0.9999, 1.0, 0.285)] == [
-        "0 %",
-        "under 0.1 %",
-        "99.9 %",
-        "100 %",
-        "28.5 %",
+        "0%",
+        "under 0.1%",
+        "99.9%",
+        "100%",
+        "28.5%",
     ]
 
 

@@ -191,14 +191,14 @@ def staleness(table: TableFact) -> str:
     )
 
 
-def not_understood(material: Material) -> tuple[str, ...]:
-    """Return everything in the request that was not understood or could not be mapped; nothing is dropped."""
+def not_understood(material: Material) -> tuple[tuple[str, str], ...]:
+    """Return what was not understood or could not be mapped, each with what could be done."""
     goals = material.objectives
-    lines = [f"{c.text!r}: {c.effect}" for c in goals.constraints if not c.understood]
+    left = [(repr(c.text), c.effect) for c in goals.constraints if not c.understood]
     if goals.timeline is not None and not goals.timeline.understood:
-        lines.append(f"{goals.timeline.text!r}: {goals.timeline.effect}")
-    lines += [f"metric {m.asked!r}: {m.missing}" for m in goals.metrics if not m.mapped]
-    return tuple(line.rstrip(".") for line in lines)
+        left.append((repr(goals.timeline.text), goals.timeline.effect))
+    left += [(f"the metric {m.asked!r}", m.missing) for m in goals.metrics if not m.mapped]
+    return tuple(left)
 
 
 def at_a_glance(material: Material) -> tuple[Glance, ...]:
@@ -211,7 +211,8 @@ def at_a_glance(material: Material) -> tuple[Glance, ...]:
         Glance("How big are the profiles?", _sizes_line(material), "profiles"),
         Glance(
             "What was not understood?",
-            f"{len(unclear)} part{'s' if len(unclear) > 1 else ''} of the request. {'; '.join(unclear)}."
+            f"{len(unclear)} part{'s' if len(unclear) > 1 else ''} of the request: "
+            f"{words(text for text, _ in unclear)}."
             if unclear
             else "Nothing was left aside.",
             "request",
@@ -242,26 +243,38 @@ def _sizes_line(material: Material) -> str:
 def effects_line(material: Material) -> str:
     """Return how sure one can be about effects: which profiles can show a lift, how small, how soon."""
     measures = material.measurability.measures
-    seen = [m for m in measures if m.days is not None]
-    if not measures or not seen:
-        return "No effect can be measured yet; see which profiles lack people or a metric."
-    quickest = min(seen, key=lambda m: (m.days or 0, m.profile_id))
     names = {p.profile_id: p.name for p in material.profiles.profiles}
-    lifts = [m.detectable for m in measures if m.detectable is not None]
-    smallest = (
-        f" With today's people the smallest lift that can be seen is {percent(min(lifts))}." if lifts else ""
+    holdout = percent(material.measurability.holdout)
+    lifts = [
+        (m.detectable, names.get(m.profile_id, m.profile_id), m.metric) for m in measures if m.detectable
+    ]
+    smallest = ""
+    if lifts:
+        lift, name, metric = min(lifts)
+        smallest = (
+            f" With today's people the smallest lift that can be seen is {percent(lift)} ({name}, {metric})."
+        )
+    seen = sorted(
+        (m.days, names.get(m.profile_id, m.profile_id), m.metric) for m in measures if m.days is not None
     )
+    if not measures:
+        return "Nothing is claimed: no profile has a metric that could show an effect."
+    if not seen:
+        return (
+            f"Nothing is claimed, and little can be seen: none of {len(measures)} profile and metric pairs would "
+            f"show a relative lift of 10% (power 0.8, {holdout} holdout), however long one waits.{smallest}"
+        )
+    days, name, metric = seen[0]
     return (
         f"Nothing is claimed yet. {len(seen)} of {len(measures)} profile and metric pairs would show a "
-        f"relative lift of 10 % (power 0.8, {percent(material.measurability.holdout)} holdout), the quickest "
-        f"({names.get(quickest.profile_id, quickest.profile_id)}, {quickest.metric}) after "
-        f"{quickest.days:,} days.{smallest}"
+        f"relative lift of 10% (power 0.8, {holdout} holdout), the quickest ({name}, {metric}) after "
+        f"{days:,} days.{smallest}"
     )
 
 
 def next_steps(material: Material) -> tuple[str, ...]:
     """Return what happens next, in order, with names."""
-    open_points = [f for f in material.findings if f.decides and f.severity != "info"]
+    open_points = material.open_points
     who = sorted({decider(f.decides, material.config, material.as_of) for f in open_points})
     steps = []
     if open_points:

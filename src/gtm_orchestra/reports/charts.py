@@ -23,8 +23,8 @@ WIDTH = 400
 _LABELS = 150
 _INK, _MUTED, _GRID = "#1b2230", "#4a5568", "#dfe4ea"
 _GOOD, _BAD, _NEUTRAL, _PALE = "#2f6f9f", "#b3401f", "#8a94a3", "#c9d3de"
-_AT_MOST = 24
-_SHORT = 24
+_AT_MOST = 16
+_SHORT = 22
 
 Spec = dict[str, Any]
 
@@ -85,7 +85,13 @@ def _styled(spec: Spec) -> Spec:
             "font": "sans-serif",
             "view": {"stroke": None},
             "axis": {**text, "gridColor": _GRID, "domainColor": _MUTED, "tickColor": _MUTED},
-            "axisY": {"labelLimit": _LABELS, "minExtent": _LABELS, "maxExtent": _LABELS, "grid": False},
+            "axisY": {
+                "labelLimit": 2 * _LABELS,
+                "labelFontSize": 11,
+                "minExtent": _LABELS,
+                "maxExtent": _LABELS,
+                "grid": False,
+            },
             "legend": {
                 **text,
                 "orient": "bottom",
@@ -344,7 +350,7 @@ def _overlap(material: Material) -> Chart | None:
             )
             small = 0 < count < floor
             share = (floor if small else count) / max(left.size, floor)
-            text = "<" if small else "\u2013" if count == 0 else f"{share:.0%}"
+            text = "" if row == column else "<" if small else "\u2013" if count == 0 else f"{share:.0%}"
             rows.append(
                 {"name": names[row], "other": str(column + 1), "share": round(share, 3), "text": text}
             )
@@ -374,7 +380,7 @@ def _overlap(material: Material) -> Chart | None:
                     }
                 },
             },
-            {"mark": {"type": "text"}, "encoding": {"text": {"field": "text"}}},
+            {"mark": {"type": "text", "fontSize": 10}, "encoding": {"text": {"field": "text"}}},
         ],
     }
     return Chart("overlap", "Overlap of the profiles", _overlap_words(material), inline_svg(spec, "overlap"))

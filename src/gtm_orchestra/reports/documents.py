@@ -12,6 +12,7 @@ from gtm_orchestra.reports.wording import (
     decider,
     moment,
     number,
+    operator,
     people,
     percent,
     person,
@@ -120,7 +121,7 @@ def _eligibility(material: Material, profile: Profile) -> list[str]:
     else:
         lines += ["Nobody beyond the suppressions above.", ""]
     cuts = [
-        [code(t.attribute), prose(t.operator), prose(_value(t.value)), prose(t.evidence)]
+        [code(t.attribute), prose(operator(t.operator)), prose(_value(t.value)), prose(t.evidence)]
         for t in profile.thresholds
     ]
     if cuts:
@@ -264,7 +265,7 @@ def governance_markdown(material: Material) -> bytes:
         "Metric",
         "People",
         "Smallest visible lift today",
-        "Until 10 % is visible",
+        "Until 10% is visible",
         "In words",
     )
     lines += [markdown_table(table, rows)]

@@ -78,6 +78,11 @@ class Material:
         )
 
     @property
+    def open_points(self) -> tuple[Finding, ...]:
+        """The findings that somebody has to decide before this goes on."""
+        return tuple(f for f in self.findings if f.decides and f.severity != "info")
+
+    @property
     def schema(self) -> dict[str, AttributeType]:
         """Types of everything a condition may name."""
         known: dict[str, AttributeType] = {name: a.type for name, a in self.config.attributes.items()}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gtm_orchestra.config import CHANNELS
 from gtm_orchestra.reports.answer import (
     UNSIGNED,
     at_a_glance,
@@ -28,6 +30,7 @@ from gtm_orchestra.reports.wording import (
     decider,
     moment,
     number,
+    operator,
     people,
     percent,
     person,
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gtm_orchestra.audience.contracts import Profile
+    from gtm_orchestra.config import Channel
     from gtm_orchestra.reports.material import Material
 
 __all__ = ["report_html", "schema_html"]
@@ -64,9 +68,58 @@ def report_html(material: Material) -> bytes:
         "not_understood": not_understood(material),
         "rows": schema_rows(material),
         "charts": charts(material),
+        "wiring": _wiring(material),
+        "duties": _duties(material),
+        "questions": sorted({q for use in material.governance.data_uses for q in use.open_questions}),
         "names": {p.profile_id: p.name for p in material.profiles.profiles},
     }
     return _render("report.html.j2", material, context)
+
+
+@dataclass(frozen=True)
+class _Wiring:
+    """Profiles that need the same on one channel."""
+
+    channel: Channel
+    go: bool
+    system: str
+    need: str
+    decided_at: str
+    blockers: tuple[str, ...]
+    profiles: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Duties:
+    """Subjects that are owned and checked in the same way."""
+
+    owner: str
+    role: str
+    qa_cadence: str
+    change_checkpoint: str
+    subjects: tuple[str, ...]
+
+
+def _wiring(material: Material) -> tuple[_Wiring, ...]:
+    names = {p.profile_id: p.name for p in material.profiles.profiles}
+    groups: dict[_Wiring, list[tuple[str, int]]] = {}
+    for a in sorted(material.activation.activations, key=lambda a: CHANNELS.index(a.channel)):
+        alike = _Wiring(a.channel, a.go, a.system, a.need, a.decided_at, a.blockers)
+        groups.setdefault(alike, []).append((names.get(a.profile_id, a.profile_id), a.people))
+    return tuple(replace(alike, profiles=tuple(found)) for alike, found in groups.items())
+
+
+def _duties(material: Material) -> tuple[_Duties, ...]:
+    groups: dict[tuple[str, str, str, str], list[str]] = {}
+    for d in material.governance.duties:
+        groups.setdefault((d.owner, d.role, d.qa_cadence, d.change_checkpoint), []).append(d.subject)
+    return tuple(_Duties(*key, tuple(found)) for key, found in groups.items())
+
+
+def _evidence(profile: Profile) -> tuple[str, ...]:
+    """Return a profile's evidence without what its thresholds say already."""
+    said = tuple(f"{t.attribute} {t.operator} " for t in profile.thresholds)
+    return tuple(line for line in profile.evidence if not line.startswith(said)) if said else profile.evidence
 
 
 def schema_html(material: Material) -> bytes:
@@ -89,7 +142,7 @@ def _render(template: str, material: Material, context: dict[str, Any]) -> bytes
     return ("\n".join(line.rstrip() for line in text.splitlines() if line.strip()) + "\n").encode()
 
 
-def _writers(material: Material) -> dict[str, Callable[..., str]]:
+def _writers(material: Material) -> dict[str, Callable[..., str | tuple[str, ...]]]:
     """Return the functions that templates write figures with, bound to this workspace's floors and people."""
     minimum = material.minimum
 
@@ -105,6 +158,8 @@ def _writers(material: Material) -> dict[str, Callable[..., str]]:
         "english": material.in_english,
         "staleness": staleness,
         "volumes": volumes,
+        "evidence": _evidence,
+        "operator": operator,
         "age": age,
         "moment": moment,
         "number": number,

@@ -32,6 +32,7 @@ class SchemaRow:
     coverage_sla: str
     freshness: str
     newest_day: str
+    used_by: tuple[str, ...]
     stale: bool
     freshness_sla: str
     sensitivity: str
@@ -94,6 +95,7 @@ def _row(material: Material, fact: AttributeFact, used_by: list[str], barred: di
         freshness=freshness,
         newest_day=f"{fact.newest.astimezone(UTC):%Y-%m-%d}" if fact.newest else "not known",
         stale=fact.stale,
+        used_by=tuple(used_by),
         freshness_sla=age(fact.freshness_sla_hours) if fact.freshness_sla_hours is not None else "",
         sensitivity=fact.sensitivity,
         privacy="; ".join(note for note in notes if note),
@@ -106,7 +108,7 @@ def _row(material: Material, fact: AttributeFact, used_by: list[str], barred: di
 
 
 def _cells(row: SchemaRow) -> tuple[str, ...]:
-    only_html = {"newest_day", "stale"}
+    only_html = {"newest_day", "stale", "used_by"}
     values = {name: getattr(row, name) for name in SchemaRow.__dataclass_fields__ if name not in only_html}
     values["usable"] = "yes" if row.usable else "no"
     return tuple(values.values())

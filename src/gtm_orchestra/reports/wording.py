@@ -23,6 +23,7 @@ __all__ = [
     "decider",
     "moment",
     "number",
+    "operator",
     "people",
     "percent",
     "person",
@@ -67,17 +68,17 @@ def people(count: int, minimum: int) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a fraction in per cent with at most one decimal; never 100 % or 0 % for what is only near it.
+    """Return a fraction in per cent with at most one decimal; never 100% or 0% for what is only near it.
 
     >>> percent(0.7112), percent(0.99999), percent(0.00001), percent(1.0)
-    ('71.1 %', '99.9 %', 'under 0.1 %', '100 %')
+    ('71.1%', '99.9%', 'under 0.1%', '100%')
     """
     if 0 < share < _LEAST:
-        return "under 0.1 %"
+        return "under 0.1%"
     shown = round(share * 100, 1)
     if share < 1:
         shown = min(shown, _MOST)
-    return f"{shown:g} %"
+    return f"{shown:g}%"
 
 
 def share_of(count: int, total: int, minimum: int) -> str:
@@ -94,6 +95,29 @@ def number(value: float) -> str:
     if float(value).is_integer():
         return f"{int(value):,}"
     return f"{value:,.3g}" if abs(value) < _THOUSAND else f"{value:,.0f}"
+
+
+_OPERATORS = {
+    "$eq": "is",
+    "$ne": "is not",
+    "$lt": "below",
+    "$lte": "at most",
+    "$gt": "above",
+    "$gte": "at least",
+    "$in": "one of",
+    "$nin": "none of",
+    "<": "below",
+    "<=": "at most",
+    ">": "above",
+    ">=": "at least",
+    "=": "is",
+    "==": "is",
+}
+
+
+def operator(sign: str) -> str:
+    """Return an operator of the condition language in words; one that is not known stays as it is."""
+    return _OPERATORS.get(sign, sign)
 
 
 def age(hours: float) -> str:
