@@ -23,6 +23,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import ibis
+from ibis.backends.sql.datatypes import DuckDBType
 
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.errors import SourceError
@@ -274,6 +275,15 @@ def _opportunities(warehouse: Warehouse, config: Config, as_of: datetime, window
     return summed.mutate(base=ibis.literal(1.0))
 
 
+def _rows_of(warehouse: Warehouse, query: str) -> ibis.Table:
+    if warehouse.engine != "duckdb":
+        return warehouse.con.sql(query)
+    # ibis 12 asks DuckDB for the columns through a call that DuckDB 1.5 warns about.
+    found = warehouse.con.con.sql(query)
+    types = [DuckDBType.from_string(str(kind)) for kind in found.types]
+    return warehouse.con.sql(query, schema=dict(zip(found.columns, types, strict=True)))
+
+
 def _from_query(warehouse: Warehouse, settings: MetricSettings) -> ibis.Table:
     query = str(settings.sql).strip().rstrip(";")
     for name in warehouse.table_names():
@@ -281,7 +291,7 @@ def _from_query(warehouse: Warehouse, settings: MetricSettings) -> ibis.Table:
         if re.search(rf"\b{re.escape(name)}\b", query):
             warehouse.table(name)
     with engine_errors("the sql of a metric in gtm.toml"):
-        rows = warehouse.con.sql(query)
+        rows = _rows_of(warehouse, query)
     lacking = [column for column in ("person", "value") if column not in rows.columns]
     if lacking:
         raise SourceError(
