@@ -89,7 +89,8 @@ def test_the_account_usage_sync_stopped_at_the_stated_time_and_nothing_else_is_s
                epoch(now.moment - (SELECT max(received_at) FROM events)) / 3600,
                epoch(now.moment - (SELECT max(changed_at) FROM consents)) / 3600 FROM now
     """)
-    assert all(0 <= float(str(age)) <= 1.5 for age in ages)
+    assert [ages[0], ages[1], ages[3]] == [1, 300 / 3600, 1]
+    assert 0 < float(str(ages[2])) < 300 / 3600
     assert len([one for one in sample.manifest.truths if one.kind == "stale_source"]) == 1
 
 
