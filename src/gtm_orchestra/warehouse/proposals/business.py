@@ -229,6 +229,14 @@ def _matching(names: Iterable[tuple[str, float]], phrases: Sequence[str]) -> str
     return None
 
 
+def channels_of(purpose: str) -> frozenset[str]:
+    """Return the channels that a purpose of processing speaks of, by its words."""
+    said = set(words(purpose)) | {purpose}
+    return frozenset(
+        channel for channel, (default, hints) in _CHANNEL_PURPOSES.items() if said & {default, *hints}
+    )
+
+
 def propose_channels(
     purposes: Sequence[str], *, has_email: bool
 ) -> dict[str, tuple[dict[str, Any], str, float]]:

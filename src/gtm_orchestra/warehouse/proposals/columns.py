@@ -88,6 +88,24 @@ _CODED = {
     "locale": "language",
     "json": "properties",
 }
+_LIGHTS = frozenset(
+    {
+        "green",
+        "yellow",
+        "amber",
+        "red",
+        "good",
+        "poor",
+        "bad",
+        "ok",
+        "healthy",
+        "at risk",
+        "neutral",
+        "high",
+        "low",
+        "medium",
+    }
+)
 _MAY_BE_ADDRESSES = frozenset({"owner", "full_name", "person_id", "account_id", "external_id"})
 _CATEGORY_VALUES = 60
 _CATEGORY_SHARE = 0.5
@@ -201,7 +219,8 @@ def _type(  # noqa: PLR0911 - one way out per kind of value
         if reading.decimal is None:
             which = "the decimal mark from the thousands mark"
             return None, None, f"no value tells {which}; say which in [tables.ROLE.formats]"
-        return "number", "decimal-comma" if reading.decimal == "," else "decimal-point", ""
+        mark = "decimal-comma" if reading.decimal == "," else "decimal-point"
+        return "number", None if reading.plain else mark, ""
     if reading.form == "boolean" and set(reading.yes) | set(reading.no) <= _TRUTH:
         return "boolean", None, ""
     return "string", None, ""
@@ -252,7 +271,7 @@ def _special(reading: ColumnReading) -> ColumnReading | None:
     how = "named so"
     if category is None and measure.type == "string":
         category, how = special_values(measure.vocabulary), "most of its values name it"
-    if category is None:
+    if category is None or (category == "health" and _speaks_of_business(measure)):
         return None
     return replace(
         reading,
@@ -262,6 +281,14 @@ def _special(reading: ColumnReading) -> ColumnReading | None:
         note=f"{category}, Art. 9 GDPR: {how}",
         evidence=f"{how}; {reading.evidence}",
         confidence=_SURE,
+    )
+
+
+def _speaks_of_business(measure: ColumnMeasure) -> bool:
+    """Return whether a bare "health" is that of a customer relation: a score, or traffic lights."""
+    lights = {fold(value) for value in measure.vocabulary} <= _LIGHTS
+    return set(measure.words) <= {"health", "account", "customer", "company"} and (
+        measure.shape == "number" or lights
     )
 
 

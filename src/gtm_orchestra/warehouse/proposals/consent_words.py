@@ -12,7 +12,7 @@ _NEGATIVE = (
     "optout", "optedout", "unsubscribed", "unsubscribe", "do not", "donotcontact", "donotemail", "donotcall", "dnc",
     "widerspruch", "widersprochen", "abgemeldet", "desinscrit", "desabonne", "opposition", "baja", "afgemeld",
     "uitgeschreven", "no marketing", "keine werbung", "werbesperre", "no contact", "no email", "no calls", "kein newsletter",
-    "not contact", "stop email", "emailsperre", "geen",
+    "not contact", "stop email", "objected", "objects", "objection", "objects to", "emailsperre", "geen",
 )  # fmt: skip
 _POSITIVE = (
     "optin", "optedin", "consent", "consented", "permission", "accepts", "accept", "accepted", "agree", "agreed",

@@ -22,8 +22,9 @@ _DATE = re.compile(
     re.VERBOSE,
 )
 _WORDED = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-%Y", "%d-%b-%y")
-_ENOUGH = 0.98
-_MONTHS = 12
+# A share of broken values is usual; they are missing then, and counted as broken.
+_ENOUGH = 0.9
+_MONTHS, _DAYS = 12, 31
 _LONG_YEAR = 4
 
 
@@ -58,7 +59,7 @@ def read_dates(values: Sequence[str]) -> DateReading | None:
     """
     if not values:
         return None
-    found = [match for value in values if (match := _DATE.match(value))]
+    found = _alike([match for value in values if (match := _DATE.match(value))])
     if len(found) / len(values) >= _ENOUGH:
         return _read_numeric(found, len(values))
     for template in _WORDED:
@@ -70,6 +71,16 @@ def read_dates(values: Sequence[str]) -> DateReading | None:
     return None
 
 
+def _alike(found: list[re.Match[str]]) -> list[re.Match[str]]:
+    """Return those of the most frequent way to write; a 2026-13-45 among them is broken, not a way."""
+    ways: dict[tuple[str, bool], list[re.Match[str]]] = {}
+    for match in found:
+        year_first = len(match["a"]) == _LONG_YEAR
+        if not year_first or (int(match["b"]) <= _MONTHS and int(match["c"]) <= _DAYS):
+            ways.setdefault((match["sep"], year_first), []).append(match)
+    return max(ways.values(), key=len, default=[])
+
+
 def _fits(value: str, template: str) -> bool:
     try:
         datetime.strptime(value, template)  # noqa: DTZ007 - only whether it parses
@@ -79,12 +90,8 @@ def _fits(value: str, template: str) -> bool:
 
 
 def _read_numeric(found: list[re.Match[str]], total: int) -> DateReading | None:
-    separators = {match["sep"] for match in found}
-    year_first = {len(match["a"]) == _LONG_YEAR for match in found}
-    if len(separators) > 1 or len(year_first) > 1:
-        return None
-    separator = separators.pop()
-    order = "ymd" if year_first.pop() else _order(found, separator)
+    separator, year_first = found[0]["sep"], len(found[0]["a"]) == _LONG_YEAR
+    order = "ymd" if year_first else _order(found, separator)
     if order is None:
         return None
     clocks = [match for match in found if match["clock"]]
@@ -110,7 +117,7 @@ def _iso(match: re.Match[str]) -> bool:
 def _order(found: list[re.Match[str]], separator: str) -> Order | None:
     """Return which comes first; a contradiction (both beyond twelve) is no date column at all."""
     first, second = (max(int(match[part]) for match in found) for part in ("a", "b"))
-    if first > 31 or second > 31 or (first > _MONTHS and second > _MONTHS):  # noqa: PLR2004 - days in a month
+    if first > _DAYS or second > _DAYS or (first > _MONTHS and second > _MONTHS):
         return None
     if first > _MONTHS:
         return "dmy"

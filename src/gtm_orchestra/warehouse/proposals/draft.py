@@ -75,6 +75,7 @@ def propose(
             entries.skip(table.name, table.columns, without[table.name])
         else:
             entries.add(role)
+    entries.settle_objections(_logged(roles))
     events = roles.get("events")
     if events is not None:
         entries.add_events(events, frequent_events(events))
@@ -163,7 +164,7 @@ def _config(  # noqa: PLR0913 - one value per part of gtm.toml
     evidence["workspace.timezone"] = Evidence(text=zone[1], confidence=zone[2])
     evidence["workspace.currency"] = Evidence(text=money[1], confidence=money[2])
     has_email = "email" in roles["people"].columns
-    channels = propose_channels(_purposes(roles, entries), has_email=has_email)
+    channels = propose_channels(sorted({*entries.snapshots, *_logged(roles)}), has_email=has_email)
     metrics = propose_metrics(roles.get("events"), roles.get("opportunities"), str(money[0]))
     # A metric of opportunities needs SQL that only the owner of the data can stand for.
     metrics = {key: value for key, value in metrics.items() if value[0].get("event")}
@@ -203,15 +204,14 @@ def _table(role: str, found: RoleReading, entries: Entries) -> dict[str, Any]:
     return settings
 
 
-def _purposes(roles: dict[TableRole, RoleReading], entries: Entries) -> tuple[str, ...]:
-    found = set(entries.snapshots)
+def _logged(roles: dict[TableRole, RoleReading]) -> tuple[str, ...]:
+    """Return the purposes that the consent log knows, sorted."""
     log = roles.get("consents")
-    if log is not None:
-        if "purpose" in log.constants:
-            found.add(log.constants["purpose"])
-        else:
-            found |= set(log.table.measure.column(log.columns["purpose"]).vocabulary)
-    return tuple(sorted(found))
+    if log is None:
+        return ()
+    if "purpose" in log.constants:
+        return (log.constants["purpose"],)
+    return tuple(sorted(log.table.measure.column(log.columns["purpose"]).vocabulary))
 
 
 def _consent(roles: dict[TableRole, RoleReading], entries: Entries) -> dict[str, Any]:

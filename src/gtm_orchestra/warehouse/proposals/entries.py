@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from gtm_orchestra.warehouse.proposals.business import channels_of
 from gtm_orchestra.warehouse.proposals.names import fold, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import ColumnProposal
 from gtm_orchestra.warehouse.proposals.value_words import NO, YES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from gtm_orchestra.warehouse.proposals.columns import ColumnReading
     from gtm_orchestra.warehouse.proposals.readings import RoleReading
@@ -19,6 +20,33 @@ __all__ = ["Entries", "describe"]
 
 _CONSENT_CONCEPTS = frozenset({"consent", "consent_status"})
 _NO_ATTRIBUTE = frozenset({"key", "account", "anonymous", "loaded_at"})
+_FIXED = frozenset(
+    {
+        *(
+            "key",
+            "person",
+            "account",
+            "anonymous",
+            "email",
+            "time",
+            "name",
+            "at",
+            "purpose",
+            "proof",
+            "value",
+        ),
+        *(
+            "amount",
+            "loaded_at",
+            "created_at",
+            "started_at",
+            "expires_at",
+            "withdrawn_at",
+            "experiment",
+            "variant",
+        ),
+    }
+)
 _OBJECTIONS: dict[str, list[str]] = {
     "email-marketing": ["email"],
     "newsletter": ["email"],
@@ -47,6 +75,7 @@ class Entries:
         attributes: Catalog entries by name.
         snapshots: Consent snapshots by purpose.
         suppressions: People kept out, by name.
+        objections: Purposes whose snapshot says who objected, not who agreed.
         columns: One proposal per column looked at.
         meanings: Role → meaning → column.
         formats: Role → column → how its text is written.
@@ -56,6 +85,7 @@ class Entries:
         self.attributes: dict[str, dict[str, Any]] = {}
         self.snapshots: dict[str, dict[str, Any]] = {}
         self.suppressions: dict[str, dict[str, Any]] = {}
+        self.objections: set[str] = set()
         self.columns: list[ColumnProposal] = []
         self.meanings: dict[str, dict[str, str]] = {}
         self.formats: dict[str, dict[str, str]] = {}
@@ -106,6 +136,17 @@ class Entries:
             for r in readings
             if r.measure.table == table
         ]
+
+    def settle_objections(self, logged: Collection[str]) -> None:
+        """Keep a column of objections as a snapshot only where nothing else says who agreed.
+
+        Who has not objected has not agreed: beside a log or an opt-in, an opt-out only keeps people out.
+        """
+        agreed = [*logged, *(purpose for purpose in self.snapshots if purpose not in self.objections)]
+        covered = frozenset[str]().union(*(channels_of(purpose) for purpose in agreed))
+        for purpose in sorted(self.objections):
+            if not channels_of(purpose) or channels_of(purpose) & covered:
+                del self.snapshots[purpose]
 
     def add_events(self, events: RoleReading, names: Sequence[tuple[str, float]]) -> None:
         """Add how often the most frequent events happened, and how long ago."""
@@ -227,34 +268,18 @@ class Entries:
         }
 
     def _extra(self, role: str, reading: ColumnReading) -> str:
-        """Map a column that its role does not need, under what it is, so that nobody wonders later."""
+        """Map a column that its role does not need under its own name, so that nobody wonders later."""
         taken = self.meanings[role]
-        concept = (
-            reading.concept
-            if reading.concept not in {"generic", "consent", "special"}
-            else slug(reading.measure.name)
-        )
         if reading.concept == "special" or (
             reading.concept == "generic" and reading.sensitivity == "unknown"
         ):
             return ""
         # The words with a fixed meaning for a role belong to the column that was chosen for it.
-        if concept in taken or concept in {
-            "key",
-            "person",
-            "time",
-            "name",
-            "at",
-            "status",
-            "purpose",
-            "expires_at",
-            "proof",
-        }:
-            concept = slug(reading.measure.name)
-        if concept in taken or concept in {"key", "person", "time", "at", "name", "purpose", "expires_at"}:
-            concept = f"{concept}_{len(taken)}"
-        taken[concept] = reading.measure.name
-        return concept
+        name = slug(reading.measure.name)
+        while name in taken or name in _FIXED:
+            name = f"other_{name}"
+        taken[name] = reading.measure.name
+        return name
 
     def _snapshot(self, reading: ColumnReading) -> str:
         """Take a column of current consent as a snapshot; a second one of a purpose is named after itself."""
@@ -267,6 +292,8 @@ class Entries:
         purpose = said.purpose
         if purpose in self.snapshots:
             purpose = "-".join(words(reading.measure.name))
+        if said.inverted:
+            self.objections.add(purpose)
         self.snapshots[purpose] = {"column": reading.measure.name, "granted": yes, "denied": no}
         return purpose
 

@@ -58,7 +58,7 @@ class Concept:
 
 
 _KEYS = """
-person_id|personal|identifier of a person|customer id, customer number, customer no, customer nr, customer key, customer, customerid, user id, userid, user uid, user key, user, contact id, contactid, record id, record id contact, contact record id, vid, object id, canonical vid, person id, people id, member id, memberid, subscriber id, lead id, profile id, distinct id, kunden id, kundenid, kundennummer, kunden nummer, kundennr, kunde id, kunden nr, nutzer id, benutzer id, id client, numero client, numero de client, code client, identifiant client, client number, client id, id cliente, numero cliente, numero de cliente, codigo cliente, klantnummer, klant id, klantid, klantnr, gebruiker id, gebruikers id, utilisateur id, id utilisateur, id usuario, usuario id, known user id, identified user id, braze id, shopper id, buyer id
+person_id|personal|identifier of a person|customer id, customer number, customer no, customer nr, customer key, customer, customerid, user id, userid, user uid, user key, user, contact id, contactid, contact record id, vid, canonical vid, person id, people id, member id, memberid, subscriber id, lead id, profile id, distinct id, kunden id, kundenid, kundennummer, kunden nummer, kundennr, kunde id, kunden nr, nutzer id, benutzer id, id client, numero client, numero de client, code client, identifiant client, client number, client id, id cliente, numero cliente, numero de cliente, codigo cliente, klantnummer, klant id, klantid, klantnr, gebruiker id, gebruikers id, utilisateur id, id utilisateur, id usuario, usuario id, known user id, identified user id, braze id, shopper id, buyer id
 anonymous_id|personal|identifier of an unknown visitor|anonymous id, anonymousid, anon id, visitor id, visitorid, cookie id, device id, ga client id, browser id, user pseudo id, full visitor id, fullvisitorid, previous id, guest id
 account_id|internal|identifier of an account|account id, accountid, account number, account key, account, company id, companyid, company record id, associated company id, associated company ids, primary company id, primary associated company id, organization id, organisation id, org id, organization, organisation, workspace id, tenant id, team id, firmen id, firmennummer, entreprise id, id entreprise, id empresa, empresa id, bedrijf id, bedrijfs id, business id, crm account id, parent account id
 order_id|internal|identifier of an order|order id, orderid, order number, order no, order nr, order name, order, order key, order ref, order reference, bestellnummer, bestell nr, bestellnr, bestell id, auftragsnummer, auftrag id, numero commande, numero de commande, id commande, commande, numero pedido, numero de pedido, id pedido, pedido, bestelnummer, ordernummer, ordernr, bestelling, invoice id, invoice number, rechnungsnummer, rechnung nr, numero facture, numero factura, factuurnummer, transaction id, transaction number, receipt number, checkout id, purchase id
@@ -68,6 +68,7 @@ event_id|internal|identifier of an event|event id, eventid, event uuid, message 
 session_id|internal|identifier of a visit|session id, sessionid, ga session id, visit id, session uuid, session
 product_id|internal|identifier of a product|product id, productid, sku, lineitem sku, article number, artikelnummer, artikel nr, variant id, item id, product code, item sku, ean, gtin, barcode, reference produit, referencia, codigo producto, productnummer, product sku
 campaign_id|internal|identifier of a campaign|campaign id, gclid, fbclid, ad id, adgroup id, creative id, email campaign id, list id, audience id
+record_id|internal|identifier of the row|record id, object id, row id, entry id, hs object id
 external_id|internal|identifier in another system|external id, externalid, stripe customer id, stripe id, salesforce contact id, salesforce account id, salesforce lead id, shopify customer id, hubspot contact id, hubspot id, hubspot company id, crm id, legacy id, foreign id, old id, import id, reference id, intercom id, segment id
 group_id|internal|identifier of a household or group|household id, family id
 """
@@ -84,7 +85,7 @@ postal_code|personal|postal code|postcode, postal code, postalcode, zipcode, zip
 city|personal|city|city, town, stadt, ort, wohnort, ville, commune, ciudad, poblacion, localidad, stad, plaats, woonplaats, shipping city, billing city, mailing city, ip city, locality
 geo|personal|place on the map|latitude, longitude, lat, lon, lng, geo location, location coordinates, coordinates, geolocation
 birthdate|personal|date of birth|birthdate, birth date, birthday, date birth, date of birth, dob, geburtsdatum, geburtstag, date naissance, fecha nacimiento, geboortedatum, verjaardag, geb datum, year birth, birth year, year of birth, geburtsjahr, annee naissance, geboortejaar
-age|personal|age of the person|age, alter, edad, leeftijd, age years, age group, age range, age bracket, altersgruppe, tranche age, rango edad, leeftijdsgroep
+age|personal|age of the person|age, age band, age class, alter, edad, leeftijd, age years, age group, age range, age bracket, altersgruppe, tranche age, rango edad, leeftijdsgroep
 gender|personal|gender|gender, sex, geschlecht, sexe, sexo, genero, geslacht, genre
 ip|personal|network address|ip, ip address, ipaddress, ip adresse, adresse ip, direccion ip, client ip, signup ip, optin ip, confirm ip, last ip, remote addr, ip adres
 user_agent|personal|browser identification|user agent, useragent, browser agent, device fingerprint, browser fingerprint, fingerprint
@@ -127,7 +128,7 @@ region|internal|region|state, region, province, state region, bundesland, kanton
 timezone|internal|time zone|timezone, time zone, zeitzone, fuseau horaire, zona horaria, tijdzone, tz
 """
 _SOURCE = """
-source|internal|where the person came from|source, signup source, original source, original source type, latest source, latest traffic source, lead source, leadsource, acquisition source, traffic source, record source, origin, herkunft quelle, quelle, leadquelle, canal acquisition, source acquisition, fuente, origen, bron, herkomst, original traffic source, original source drill down 1, original source drill down 2, analytics source, latest source drill down 1, acquisition channel, acquisition, first touch, last touch, registration source, source name, referral source, signup channel, marketing channel, sales channel, order source, source detail, subscription source, optin source, anmeldequelle, consent source, signup method, how did you hear about us, first touch channel, last touch channel, created source, object source, registered via, signup via
+source|internal|where the person came from|analytics source original, captured by, captured via, collected via, collected by, source, signup source, original source, original source type, latest source, latest traffic source, lead source, leadsource, acquisition source, traffic source, record source, origin, herkunft quelle, quelle, leadquelle, canal acquisition, source acquisition, fuente, origen, bron, herkomst, original traffic source, original source drill down 1, original source drill down 2, analytics source, latest source drill down 1, acquisition channel, acquisition, first touch, last touch, registration source, source name, referral source, signup channel, marketing channel, sales channel, order source, source detail, subscription source, optin source, anmeldequelle, consent source, signup method, how did you hear about us, first touch channel, last touch channel, created source, object source, registered via, signup via
 medium|internal|medium of the campaign|medium, utm medium, marketing medium
 campaign|internal|campaign or its parts|campaign, campaign name, utm campaign, kampagne, campagne, campana, latest campaign, first conversion campaign, utm source, utm term, utm content, ad name, adgroup, keyword, first campaign
 first_conversion|internal|form or page|first conversion, recent conversion, first page seen, last page seen, first referring site, last referring site, first url, last url, recent sales email clicked, ip timezone, landing page, landing site, landing page url, form name, form, formular, form id, signup form, signup page
@@ -192,7 +193,7 @@ coupon|internal|coupon|coupon, coupon code, discount code, discount codes, promo
 opportunity_stage|internal|stage of the deal|deal stage, dealstage, opportunity stage, stage, stage name, stagename, sales stage, pipeline stage, phase
 pipeline|internal|kind or reason|pipeline, deal pipeline, sales pipeline, deal type, dealtype, opportunity type, forecast category, loss reason, lost reason, closed lost reason, closed won reason, win reason, cancel reason, cancellation reason, churn reason, kundigungsgrund, refund reason, unsubscribe reason, abmeldegrund, competitor, reason, hard bounce reason, email hard bounce reason, bounce reason, cancellation feedback
 opportunity_name|internal|name of the deal|deal name, dealname, opportunity name, opp name
-event_name|internal|what happened|event, event name, eventname, event type, eventtype, action, activity, activity type, ereignis, ereignisname, evenement, nom evenement, type evenement, evento, nombre evento, gebeurtenis, event key name, event action, event category, event label, interaction, interaction type, hit type
+event_name|internal|what happened|outcome, outcome name, conversion, conversion name, conversion event, goal name, goal event, event, event name, eventname, event type, eventtype, action, activity, activity type, ereignis, ereignisname, evenement, nom evenement, type evenement, evento, nombre evento, gebeurtenis, event key name, event action, event category, event label, interaction, interaction type, hit type
 consent_purpose|internal|purpose of the consent|purpose, consent purpose, consent type, subscription type name, subscription name, processing purpose, zweck, verarbeitungszweck, finalite, finalidad, doel, doeleinde, list name, list, newsletter list, mailing list, topic, newsletter name, newsletter type, liste, lista, lijst, newsletter topic
 consent_status|internal|state of the consent|consent status, subscription status, subscriber status, optin status, email status, newsletter status, email subscription status, email marketing status, marketing status, consent state, subscribed, is subscribed, abonniert, abostatus, abonnestatus, einwilligungsstatus, statut abonnement, statut consentement, estado suscripcion, abonne, suscrito, inschrijfstatus, consent decision, decision, optin state
 consent_proof|internal|proof of the consent|proof, consent proof, evidence, consent text, consent version, policy version, consent document, nachweis, preuve, prueba, bewijs, consent method, collection method, optin method, consent url, proof id, proof url, text version
@@ -200,7 +201,7 @@ legal_basis|internal|legal basis|legal basis, lawful basis, legal basis processi
 """
 _FLAGS = """
 is_active|internal|active|active, is active, isactive, enabled, is enabled, activated, is activated, aktiv, actif, activo, actief, user active, onboarding completed, onboarded, is onboarded, has logged in
-is_test|internal|staff, test or bot|test, is test, is test user, test account, is test account, internal, is internal, is employee, employee, is staff, staff, mitarbeiterkonto, is bot, bot, is demo, is internal user, internal user, is test order
+is_test|internal|staff, test or bot|bot suspected, suspected bot, is spam, spam, test, is test, is test user, test account, is test account, internal, is internal, is employee, employee, is staff, staff, mitarbeiterkonto, is bot, bot, is demo, is internal user, internal user, is test order
 is_deleted|internal|closed, cancelled or won|deleted, is deleted, isdeleted, archived, is archived, closed, is closed, isclosed, is won, iswon, won, is disabled, disabled, blocked, is blocked, is canceled, is cancelled, churned, is churned, cancel at period end, gesperrt, geloscht
 email_verified|internal|verified or secured|email verified, verified, is verified, verified email, email is verified, email confirmed flag, is confirmed, email valid, double optin, doi, is double optin, double optin confirmed, two factor enabled, mfa enabled, sso enabled, has two factor, phone verified
 bounced|internal|address bounces|bounced, email bounced, is bounced, hard bounce, hard bounced, email hard bounced, has bounced, invalid email, invalid email address, bounce, soft bounced
@@ -209,7 +210,7 @@ is_paying|internal|yes or no|paying, is paying, is paid, is customer, has purcha
 marketing_contact_status|internal|state of the record in the CRM|marketing contact status, marketing contact, is marketing contact, marketing contact until next update, member of list, list memberships, contact unworked, contact unworked, is contact unworked, number of open deals, currently in workflow, currently in sequence
 """
 _PROSE = """
-free_text|unknown|free text|notes, note, comment, comments, description, message, remarks, remark, bemerkung, bemerkungen, kommentar, kommentare, notiz, notizen, anmerkung, anmerkungen, beschreibung, nachricht, commentaire, commentaires, remarque, remarques, comentario, comentarios, notas, observaciones, descripcion, opmerking, opmerkingen, notitie, notities, toelichting, feedback, free text, freitext, freetext, bio, about, about me, customer note, order note, order notes, internal notes, internal note, customer notes, lieferhinweis, special instructions, body, subject, last note, company description, gift message, sales notes, support notes, call notes
+free_text|unknown|free text|latest note, last note text, latest message, notes, note, comment, comments, description, message, remarks, remark, bemerkung, bemerkungen, kommentar, kommentare, notiz, notizen, anmerkung, anmerkungen, beschreibung, nachricht, commentaire, commentaires, remarque, remarques, comentario, comentarios, notas, observaciones, descripcion, opmerking, opmerkingen, notitie, notities, toelichting, feedback, free text, freitext, freetext, bio, about, about me, customer note, order note, order notes, internal notes, internal note, customer notes, lieferhinweis, special instructions, body, subject, last note, company description, gift message, sales notes, support notes, call notes
 """
 _TABLES: tuple[tuple[str, frozenset[Shape]], ...] = (
     (_KEYS, ID),
@@ -266,6 +267,7 @@ _SHAPES: dict[str, frozenset[Shape]] = {
 }
 
 
+_TELLING_LENGTH = 9
 # Say nothing alone: only the table around them tells.
 _BARE = frozenset({("id",), ("key",), ("number",), ("name",), ("code",), ("type",), ("uid",), ("nr",)})
 
@@ -284,6 +286,9 @@ def _phrases() -> dict[tuple[str, ...], Concept]:
     for written, concept in list(known.items()):
         if _key(written) not in _BARE:
             known.setdefault(_key(written), concept)
+        # Internal names of CRMs are written in one word: numberofemployees, associatedcompanyid.
+        if len("".join(written)) >= _TELLING_LENGTH:
+            known.setdefault(("".join(written),), concept)
     return known
 
 
@@ -348,7 +353,7 @@ def business_words() -> frozenset[str]:
         "feature features dashboard report export import workspace project task invite template file upload download "
         "integration api key webhook limit quota trial demo webinar ebook content asset survey quiz referral cart "
         "basket wishlist checkout return exchange store shop location branch filiale magasin tienda winkel push sms "
-        "notification notifications app web mobile desktop onboarding activation adoption retention churn upsell "
+        "linked exposed changed captured mapped merged matched stitched assigned touched suspected mode notification notifications app web mobile desktop onboarding activation adoption retention churn upsell "
         "cross sell expansion renewal invoice payment credit".split()
     )
     return frozenset((harmless - delicate) | extra | FILLERS)

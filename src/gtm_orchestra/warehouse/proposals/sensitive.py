@@ -59,7 +59,7 @@ _WHOLE: dict[str, str] = {
 }  # fmt: skip
 _HARMLESS = (
     "health score", "account health", "customer health", "health check", "healthcheck", "product health", "health grade",
-    "deal health", "health index", "pipeline health", "workspace health", "health color", "health trend",
+    "deal health", "health club", "health food", "health index", "pipeline health", "workspace health", "health color", "health trend",
     "politique confidentialite", "politique de confidentialite", "politica privacidad", "politica de privacidad",
     "sante compte", "salud cuenta", "raza perro", "dog breed",
 )  # fmt: skip
@@ -244,6 +244,8 @@ def special_category(header: tuple[str, ...]) -> str | None:
         return None
     if (whole := _WHOLE.get(text)) is not None:
         return whole
+    if "health" in header:
+        return "health"
     padded = f" {text}"
     for category, stems in _STEMS.items():
         if any(f" {stem}" in padded for stem in stems):

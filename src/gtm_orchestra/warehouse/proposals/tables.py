@@ -91,7 +91,7 @@ def _people(tables: Sequence[TableReading]) -> RoleReading | None:
             continue
         personal = len({c.concept for c in table.columns} & _PERSONAL)
         hint = table.hinted("people")
-        own = key.concept == "person_id" or not key.concept.endswith("_id")
+        own = key.concept in {"person_id", "record_id"} or not key.concept.endswith("_id")
         if (personal or hint) and own:
             score = personal + 3 * hint - 3 * (table.hinted("consents") and not hint)
             ranked.append((score, table.measure.rows, table, key))
@@ -211,7 +211,7 @@ def _speaks_of_consent(table: TableReading) -> bool:
 def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleReading | str:
     orders = table.hinted("orders") or table.has("order_id")
     kind: TableRole = "outcomes" if table.hinted("outcomes") else "events"
-    time = table.find(*_TIME_ORDER["orders" if orders else kind])
+    time = _when(table, "orders" if orders else kind)
     if time is None:
         broken = [c for c in table.columns if c.measure.shape == "time" and c.problem]
         if broken:
@@ -243,6 +243,15 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
     )
 
 
+def _when(table: TableReading, kind: str) -> ColumnReading | None:
+    """Return the column that says when: the best named one, or the only time that nothing else claims."""
+    named = table.find(*_TIME_ORDER[kind])
+    if named is not None:
+        return named
+    times = [c for c in table.columns if c.concept == "generic" and c.type == "timestamp" and not c.problem]
+    return times[0] if len(times) == 1 else None
+
+
 def _named_event(table: TableReading) -> ColumnReading | None:
     """Return a plain "name" or "type" whose few values repeat: what happened, in a table of events."""
     if not table.hinted("events") and not table.hinted("outcomes"):
@@ -257,7 +266,7 @@ def _named_event(table: TableReading) -> ColumnReading | None:
 
 def _consents(table: TableReading, person: Link, people: RoleReading) -> RoleReading | str:
     status = table.find("consent", "consent_status", "status")
-    at = table.find(*_TIME_ORDER["consents"])
+    at = _when(table, "consents")
     gone = table.find("withdrawn_at")
     if at is None:
         return "it looks like consents, but no usable column says when"
@@ -310,7 +319,7 @@ def _names_purposes(column: ColumnReading) -> bool:
 
 
 def _exposures(table: TableReading, person: Link, people: RoleReading) -> RoleReading | str:
-    time = table.find(*_TIME_ORDER["exposures"])
+    time = _when(table, "exposures")
     experiment, variant = table.find("ab_experiment"), table.find("ab_variant")
     if time is None or experiment is None or variant is None:
         return "it looks like exposures, but no usable column says when"

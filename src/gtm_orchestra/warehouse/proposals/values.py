@@ -56,7 +56,9 @@ _PLAIN = re.compile(r"^[+-]?\d+(?:\.\d+)?$")
 _DOT = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$|^[+-]?\d+\.\d+$")
 _COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$|^[+-]?\d+,\d+$")
 _THOUSAND = re.compile(r"^[+-]?[1-9]\d{0,2}(?:[.,]\d{3})$")
+_NUMERIC = re.compile(r"^[+-]?\d[\d.,]*$")
 _MOST = 0.95
+_NUMBERS = 0.9
 _PROSE_WORDS = 4.0
 _PROSE_LENGTH = 40.0
 
@@ -74,6 +76,7 @@ class ValueReading:
         yes: Folded words seen that mean yes, for form "boolean".
         no: Folded words seen that mean no, for form "boolean".
         leading_zero: Some whole number starts with a zero: a code, not a number.
+        plain: Every engine reads these numbers as they are.
         words: Mean number of words per value.
     """
 
@@ -85,6 +88,7 @@ class ValueReading:
     yes: tuple[str, ...] = ()
     no: tuple[str, ...] = ()
     leading_zero: bool = False
+    plain: bool = False
     words: float = field(default=0.0, compare=False)
 
 
@@ -157,26 +161,29 @@ def _read_truth(values: list[str]) -> ValueReading | None:
     return None
 
 
-def _read_number(values: list[str]) -> ValueReading | None:  # noqa: PLR0911 - one way out per mark
-    bare, units = zip(*(_without_unit(value) for value in values), strict=True)
-    if not all(bare):
+def _read_number(values: list[str]) -> ValueReading | None:
+    """Return how numbers are written, if nearly all values are numbers; a few others are missing then."""
+    pairs = [_without_unit(value) for value in values]
+    found = [(bare, unit) for bare, unit in pairs if _NUMERIC.match(bare)]
+    share = len(found) / len(values)
+    if share < _NUMBERS or not found:
         return None
-    plain = [_PLAIN.match(value) is not None for value in bare]
-    dotted = [_PLAIN.match(v) is not None or _DOT.match(v) is not None for v in bare]
-    comma = [(_PLAIN.match(v) is not None and "." not in v) or _COMMA.match(v) is not None for v in bare]
-    unit = units[0] if len(set(units)) == 1 else ""
+    bare = tuple(value for value, _ in found)
+    unit = found[0][1] if len({unit for _, unit in found}) == 1 else ""
     zero = any(len(v) > 1 and v[0] == "0" and v.isdigit() for v in bare)
-    if all(plain) and not any("." in v for v in bare):
-        return ValueReading("number", decimal=".", unit=unit, leading_zero=zero)
-    if all(dotted) and all(comma):
-        # 1,234 or 1.234 throughout: a thousand, or one and a bit.
-        return ValueReading("number", decimal=None, unit=unit)
-    if all(plain) or (all(dotted) and not _only_thousands(bare)):
-        return ValueReading("number", decimal=".", unit=unit, leading_zero=zero)
-    if all(comma) and not _only_thousands(bare):
-        return ValueReading("number", decimal=",", unit=unit)
-    if all(dotted) or all(comma):
-        return ValueReading("number", decimal=None, unit=unit)
+    plain = all(_PLAIN.match(v) for v in bare)
+    dotted = all(_PLAIN.match(v) or _DOT.match(v) for v in bare)
+    comma = all(("." not in v and _PLAIN.match(v)) or _COMMA.match(v) for v in bare)
+    if plain and not any("." in v for v in bare):
+        return ValueReading("number", share, decimal=".", unit=unit, leading_zero=zero, plain=not unit)
+    # 1,234 or 1.234 throughout: a thousand, or one and a bit.
+    if (dotted and comma) or ((dotted or comma) and _only_thousands(bare)):
+        return ValueReading("number", share, unit=unit)
+    if dotted or comma:
+        mark = "." if dotted else ","
+        return ValueReading(
+            "number", share, decimal=mark, unit=unit, leading_zero=zero, plain=plain and not unit
+        )
     return None
 
 
