@@ -120,6 +120,7 @@ SAMPLES: dict[AttributeType, list[Any]] = {
         1e308,
         5e-324,
         2.0**53 - 1,
+        0.0009522444552911937,  # as a DECIMAL of DuckDB it becomes another number
         math.nan,
         math.inf,
         -math.inf,

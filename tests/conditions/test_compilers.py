@@ -155,7 +155,9 @@ def test_a_time_without_a_zone_is_in_utc_in_every_form() -> None:
     expected = [True, False]
     table = pa.table({"signed_up": pa.array(moments, type=pa.timestamp("us"))})
     memory = ibis.memtable(table)
-    met = ibis.duckdb.connect().to_pyarrow(memory.select(met=to_ibis(condition, memory)))
+    backend = ibis.duckdb.connect()
+    backend.raw_sql("set timezone = 'America/New_York'")
+    met = backend.to_pyarrow(memory.select(met=to_ibis(condition, memory)))
     assert met["met"].to_pylist() == expected
     assert to_mask(condition, {"signed_up": ColumnValues.from_arrow(table["signed_up"])}).tolist() == expected
     assert [evaluate(condition, {"signed_up": moment}) for moment in moments] == expected
