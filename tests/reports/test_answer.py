@@ -135,9 +135,9 @@ def test_an_effect_that_cannot_be_seen_is_said_so(material: Material) -> None:
     nothing = material.measurability.model_copy(update={"measures": ()})
 
     assert effects_line(replace(material, measurability=hopeless)) == (
-        "Nothing is claimed, and little can be seen: none of 5 profile and metric pairs would show a "
-        "relative lift of 10% (power 0.8, 5% holdout), however long one waits. With today's people the smallest lift "
-        "that can be seen is 8% (Active builders, activation_rate)."
+        "Nothing is claimed, and little can be seen: as things are, none of 5 profile and metric pairs would "
+        "show a relative lift of 10% (power 0.8, 5% holdout). With today's people the smallest lift that can "
+        "be seen is 8% (Active builders, activation_rate)."
     )
     assert effects_line(replace(material, measurability=nothing)) == (
         "Nothing is claimed: no profile has a metric that could show an effect."
@@ -155,9 +155,8 @@ def test_named_approvers_sign_in_place_of_the_role(material: Material) -> None:
 
 
 def test_the_same_finding_from_two_tasks_is_told_once_the_worst_first(material: Material) -> None:
-    doubled = replace(
-        material, profiles=material.profiles.model_copy(update={"findings": material.inventory.findings})
-    )
+    again = tuple(finding.model_copy() for finding in material.inventory.findings)
+    doubled = replace(material, profiles=material.profiles.model_copy(update={"findings": again}))
 
     ids = [f.finding_id for f in doubled.findings]
     assert len(ids) == len(set(ids))

@@ -57,8 +57,10 @@ def test_a_chart_is_plain_drawing_and_reaches_nothing(material: Material) -> Non
 
 
 def test_a_group_under_the_minimum_is_not_drawn_to_scale(material: Material) -> None:
-    tiny = material.profiles.profiles[-1].model_copy(update={"size": 37, "share": 37 / 47_812, "volume": {}})
-    other = tiny.model_copy(update={"size": 83})
+    tiny = material.profiles.profiles[-1].model_copy(
+        update={"size": 37, "share": 37 / 47_812, "volume": {"web": 21}}
+    )
+    other = tiny.model_copy(update={"size": 83, "volume": {"web": 77}})
     drawn = [
         charts(
             replace(

@@ -233,7 +233,7 @@ def test_nothing_on_the_page_asks_the_network(material: Material, browser: Brows
 
 def test_a_printed_table_is_not_cut_off(material: Material, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 700, "height": 1000})
-    page.set_content(report_html(material).decode())
+    page.set_content(report_html(crowded(material)).decode())
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
     page.close()

@@ -261,8 +261,8 @@ def effects_line(material: Material) -> str:
         return "Nothing is claimed: no profile has a metric that could show an effect."
     if not seen:
         return (
-            f"Nothing is claimed, and little can be seen: none of {len(measures)} profile and metric pairs would "
-            f"show a relative lift of 10% (power 0.8, {holdout} holdout), however long one waits.{smallest}"
+            f"Nothing is claimed, and little can be seen: as things are, none of {len(measures)} profile and "
+            f"metric pairs would show a relative lift of 10% (power 0.8, {holdout} holdout).{smallest}"
         )
     days, name, metric = seen[0]
     return (
