@@ -68,19 +68,36 @@ def behaviour(reading: Reading, attributes: Mapping[str, AttributeSettings]) -> 
     events, as_of = reading.role("events"), reading.as_of
     if events is None or not attributes:
         return None
-    rows = _events(reading, events, attributes)
-    if not any(a.measure == "distinct_days" for a in attributes.values()):
-        return rows.group_by("person_id").aggregate(
-            **{name: _measure(rows, a, as_of, daily=False) for name, a in attributes.items()},
+    days = {name: a for name, a in attributes.items() if a.measure == "distinct_days"}
+    others = {name: a for name, a in attributes.items() if name not in days}
+    parts: list[ibis.Table] = []
+    if others:
+        rows = _events(reading, events, others)
+        parts.append(
+            rows.group_by("person_id").aggregate(**{n: _measure(rows, a, as_of) for n, a in others.items()})
         )
+    if days:
+        parts.append(_distinct_days(reading, _events(reading, events, days), days))
+    if len(parts) == 1:
+        return parts[0]
+    joined = parts[0].outer_join(parts[1], "person_id")
+    person = ibis.coalesce(joined.person_id, joined.person_id_right)
+    return joined.mutate(person_id=person).drop("person_id_right")
+
+
+def _distinct_days(
+    reading: Reading, rows: ibis.Table, attributes: Mapping[str, AttributeSettings]
+) -> ibis.Table:
     # A count of distinct days per person is a set per person; grouping by day first needs none.
-    day = _local_day(rows.time, reading.config.workspace.timezone, as_of, _reach(attributes, as_of))
+    day = _local_day(
+        rows.time, reading.config.workspace.timezone, reading.as_of, _reach(attributes, reading.as_of)
+    )
     keyed = rows.mutate(day=day)
     daily = keyed.group_by(["person_id", "day"]).aggregate(
-        **{name: _measure(keyed, a, as_of, daily=True) for name, a in attributes.items()},
+        **{name: _within(keyed, a, reading.as_of).any() for name, a in attributes.items()}
     )
     return daily.group_by("person_id").aggregate(
-        **{name: _combined(daily[name], a, as_of) for name, a in attributes.items()},
+        **{name: daily.count(where=daily[name]).cast("float64") for name in attributes}
     )
 
 
@@ -120,25 +137,21 @@ def _reach(attributes: Mapping[str, AttributeSettings], as_of: datetime) -> date
     return as_of - max(parse_duration(str(window)) for window in windows)
 
 
-def _measure(rows: ibis.Table, attribute: AttributeSettings, as_of: datetime, *, daily: bool) -> Column:
-    within = ibis.literal(value=True)
+def _within(rows: ibis.Table, attribute: AttributeSettings, as_of: datetime) -> Column:
+    within: Column = ibis.literal(value=True)
     if attribute.event != "*":
         within = rows["name"] == attribute.event
     if attribute.window is not None:
         recent = rows.time > moment(as_of - parse_duration(attribute.window))
         within = recent if attribute.event == "*" else within & recent
+    return within
+
+
+def _measure(rows: ibis.Table, attribute: AttributeSettings, as_of: datetime) -> Column:
+    within = _within(rows, attribute, as_of)
     if attribute.measure == "days_since_last":
-        newest = rows.time.max(where=within)
-        return newest if daily else _days_since(newest, as_of)
+        return _days_since(rows.time.max(where=within), as_of)
     return rows.count(where=within)
-
-
-def _combined(column: Column, attribute: AttributeSettings, as_of: datetime) -> Column:
-    if attribute.measure == "days_since_last":
-        return _days_since(column.max(), as_of)
-    if attribute.measure == "distinct_days":
-        return column.count(where=column > 0).cast("float64")
-    return column.sum().cast("float64")
 
 
 def _days_since(newest: Column, as_of: datetime) -> Column:

@@ -88,11 +88,10 @@ def consent_log(reading: Reading, purposes: Sequence[str]) -> ibis.Table | None:
     if words.valid_for is not None:
         expired = expired | (at <= moment(as_of - parse_duration(words.valid_for)))
     state = ibis.cases((denied, DENIED), (granted & expired, EXPIRED), (granted, GRANTED), else_=UNREADABLE)
-    proved = (
-        as_text(log.column("proof")).notnull().cast("int8")
-        if log.has("proof")
-        else ibis.literal(1, type="int8")
-    )
+    proved: Column = ibis.literal(1)
+    if log.has("proof"):
+        # PostgreSQL casts no boolean to a small number.
+        proved = ibis.ifelse(as_text(log.column("proof")).notnull(), 1, 0)
     code = (
         (at.epoch_seconds() * 1000).round().cast("int64") * _STATES
         + state.cast("int64")

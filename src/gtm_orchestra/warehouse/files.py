@@ -7,7 +7,7 @@ have it: a postcode with a leading zero stays text.
 
 from __future__ import annotations
 
-import os
+import csv
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ __all__ = ["attach_database", "attach_folder"]
 
 _KINDS = {".parquet": "Parquet", ".csv": "CSV", ".tsv": "CSV"}
 _SHOWN_LINES = 5
+_LONGEST_HEADER = 1_000_000
 _DATE = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _TIME = _DATE + r"[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,9})?)?"
 _ZONE = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -70,8 +71,7 @@ def attach_database(
             f"{where} is one {_KINDS[path.suffix.lower()]} file",
             hint="name the folder that holds it",
         )
-    if not os.access(path, os.R_OK):
-        raise _not_permitted(path)
+    _require_readable(path)
     try:
         con.raw_sql(f"ATTACH '{_text(path)}' AS source (READ_ONLY)")
     except duckdb.Error as error:
@@ -84,7 +84,11 @@ def attach_database(
         ) from None
     _confine(con, None)
     database = ("source", schema or "main")
-    names = con.list_tables(database=database)
+    found = con.raw_sql(
+        "SELECT table_name FROM information_schema.tables "
+        f"WHERE table_catalog = 'source' AND table_schema = {_literal(database[1])}"
+    )
+    names = [str(row[0]) for row in found.fetchall()]
     if not names:
         raise SourceError(
             f"{where} has no tables in schema {database[1]!r}",
@@ -124,8 +128,7 @@ def _data_files(folder: Path, where: str) -> dict[str, tuple[Path, ...]]:
     if not tables:
         raise SourceError(f"{where} holds no .parquet or .csv file", hint="mend source.url in gtm.toml")
     for file in (file for files in tables.values() for file in files):
-        if not os.access(file, os.R_OK):
-            raise _not_permitted(file)
+        _require_readable(file)
         if file.stat().st_size == 0:
             raise SourceError(f"{file.name} in {where} is empty", hint="export it again, or remove it")
     return tables
@@ -154,6 +157,14 @@ def _kind(path: Path) -> str:
 def _stem(path: Path) -> str:
     name = path.name[:-3] if path.name.lower().endswith(".gz") else path.name
     return Path(name).stem
+
+
+def _require_readable(path: Path) -> None:
+    try:
+        with path.open("rb"):
+            pass
+    except PermissionError:
+        raise _not_permitted(path) from None
 
 
 def _not_permitted(path: Path) -> SourceError:
@@ -210,20 +221,22 @@ def _load_text(con: Backend, part: str, file: Path) -> None:
     Raises:
         SourceError: Names the file, how many rows are broken and the first of their lines.
     """
+    delimiter, header = _header(file)
+    columns = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in header)
     try:
+        # Nothing is guessed: a guess may read a broken file as one that is whole, with a single column.
         con.raw_sql(
-            f"CREATE TABLE {_name(part)} AS SELECT * FROM read_csv('{_text(file)}', all_varchar = true, "
-            f"header = true, delim = '{_delimiter(file)}', quote = '\"', escape = '\"', auto_detect = true, "
-            "store_rejects = true, rejects_limit = 0)",
+            f"CREATE TABLE {_name(part)} AS SELECT * FROM read_csv({_literal(str(file))}, "
+            f"columns = {{{columns}}}, auto_detect = false, header = true, delim = {_literal(delimiter)}, "
+            "quote = '\"', escape = '\"', store_rejects = true, rejects_limit = 0)"
         )
-        rejects = con.raw_sql("SELECT DISTINCT line FROM reject_errors ORDER BY line").fetchall()
+        rejects = con.raw_sql("SELECT DISTINCT line, error_type FROM reject_errors ORDER BY line").fetchall()
     except duckdb.Error:
-        raise SourceError(
-            f"{file.name} cannot be read as CSV",
-            hint="export it again as comma-separated text in UTF-8",
-        ) from None
+        raise _no_csv(file) from None
+    if any(row[1] == "INVALID ENCODING" for row in rejects):
+        raise _no_csv(file)
     if rejects:
-        lines = [int(row[0]) for row in rejects]
+        lines = sorted({int(row[0]) for row in rejects})
         shown = ", ".join(f"{line:,}" for line in lines[:_SHOWN_LINES])
         one = len(lines) == 1
         raise SourceError(
@@ -234,18 +247,34 @@ def _load_text(con: Backend, part: str, file: Path) -> None:
         )
 
 
-def _delimiter(file: Path) -> str:
-    """Return the separator of a CSV file: the one that its header has most of."""
-    if file.name.lower().endswith(".gz"):
-        import gzip  # noqa: PLC0415 - rarely needed
+def _no_csv(file: Path) -> SourceError:
+    return SourceError(
+        f"{file.name} cannot be read as CSV", hint="export it again as comma-separated text in UTF-8"
+    )
 
-        with gzip.open(file, "rb") as stream:
-            header = stream.readline(65_536)
-    else:
-        with file.open("rb") as stream:
-            header = stream.readline(65_536)
-    found = max(b",;\t|", key=lambda byte: (header.count(byte), byte == ord(",")))
-    return "\\t" if found == ord("\t") else chr(found)
+
+def _header(file: Path) -> tuple[str, list[str]]:
+    """Return the separator of a CSV file, the one that its header has most of, and the names of its columns.
+
+    Raises:
+        SourceError: The header is not text, or names two columns alike.
+    """
+    import gzip  # noqa: PLC0415 - rarely needed
+
+    try:
+        with gzip.open(file, "rb") if file.name.lower().endswith(".gz") else file.open("rb") as stream:
+            first = stream.readline(_LONGEST_HEADER).decode("utf-8-sig")
+    except (UnicodeDecodeError, OSError):
+        raise _no_csv(file) from None
+    delimiter = max(",;\t|", key=lambda mark: (first.count(mark), mark == ","))
+    names = next(csv.reader([first], delimiter=delimiter), [])
+    names = [name.strip() or f"column {number}" for number, name in enumerate(names, 1)]
+    twice = sorted({name for name in names if [one.lower() for one in names].count(name.lower()) > 1})
+    if twice:
+        raise SourceError(
+            f"{file.name} names two columns {twice[0]!r}", hint="rename one of them in its header"
+        )
+    return delimiter, names
 
 
 def _column_types(con: Backend, union: str, columns: list[str]) -> dict[str, str]:
@@ -271,6 +300,10 @@ def _column_types(con: Backend, union: str, columns: list[str]) -> dict[str, str
 
 def _name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _text(path: Path | None) -> str:

@@ -24,6 +24,7 @@ from gtm_orchestra.warehouse.consent_state import (
     status_of,
 )
 from gtm_orchestra.warehouse.roles import Reading, RoleTable, role_table
+from gtm_orchestra.warehouse.tables import scan_table
 from gtm_orchestra.warehouse.values import Column, as_key, as_text, plain_type
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def people_frame(warehouse: Warehouse, config: Config, as_of: datetime) -> Peopl
 def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> PeopleFrame:
     people = role_table(warehouse, config, "people")
     assert people is not None  # noqa: S101 - Config refuses a workspace without people
-    records, keyed, distinct = _check_key(warehouse, people)
+    records, keyed, distinct = _check_key(warehouse, people, as_of)
     reading = Reading(warehouse, config, as_of, native=_keys_are_whole_numbers(warehouse, config))
     problems = attribute_problems(warehouse, config)
     available = {name: a for name, a in config.attributes.items() if name not in problems}
@@ -110,17 +111,11 @@ def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> P
     )
 
 
-def _check_key(warehouse: Warehouse, people: RoleTable) -> tuple[int, int, int]:
+def _check_key(warehouse: Warehouse, people: RoleTable, as_of: datetime) -> tuple[int, int, int]:
     """Return rows, rows with a usable key and time, and distinct keys among those."""
-    usable = ~people.broken()
-    found = warehouse.rows(
-        people.table.aggregate(
-            records=people.table.count(),
-            keyed=people.table.count(where=usable),
-            distinct=as_key(people.column("key"), native=True).nunique(where=usable),
-        ),
-    )[0]
-    records, keyed, distinct = (int(found[name]) for name in ("records", "keyed", "distinct"))
+    scan = scan_table(warehouse, people, as_of)
+    records, keyed = scan.rows, scan.rows - scan.broken
+    distinct = keyed - scan.duplicate_keys
     where = people.where("key")
     if not records:
         raise SourceError(
@@ -195,9 +190,9 @@ def _one_per_key(people: RoleTable, rows: ibis.Table) -> ibis.Table:
         for meaning in ("loaded_at", "created_at")
         if people.has(meaning)
     ]
-    plain = [
-        column for column in (rows[name] for name in sorted(rows.columns)) if plain_type(column) != "other"
-    ]
+    # ibis keeps one place per column, the last: a time named again would lose its descending order.
+    timed = {people.settings.columns.get(meaning) for meaning in ("loaded_at", "created_at")}
+    plain = [rows[c] for c in sorted(rows.columns) if c not in timed and plain_type(rows[c]) != "other"]
     ranked = rows.mutate(
         **{
             "rank:": ibis.row_number().over(

@@ -50,7 +50,15 @@ def columns_of(found: RoleTable) -> tuple[tuple[str, str], ...]:
 
 
 def scan_table(warehouse: Warehouse, found: RoleTable, as_of: datetime) -> TableScan:
-    """Count a table by the hour of its loads in one pass; keyed tables take a second look at their keys."""
+    """Count a table by the hour of its loads in one pass; keyed tables take a second look at their keys.
+
+    Counted once per connection.
+    """
+    key = f"scan:{found.role}:{as_of.isoformat()}:{found.settings.model_dump_json()}"
+    return warehouse.memo(key, lambda: _scan(warehouse, found, as_of))
+
+
+def _scan(warehouse: Warehouse, found: RoleTable, as_of: datetime) -> TableScan:
     times = {meaning: found.time(meaning) for meaning in ("time", "at", "created_at") if found.has(meaning)}
     own: Column = next(iter(times.values()), ibis.null("timestamp"))
     loaded: Column = found.time("loaded_at") if found.has("loaded_at") else ibis.null("timestamp")

@@ -82,7 +82,7 @@ def as_number(column: Column) -> Column:
     """Return a 64-bit float; NaN and infinity are missing."""
     kind = column.type()
     if kind.is_boolean():
-        return column.cast("int8").cast("float64")
+        return ibis.cases((column, 1.0), (~column, 0.0), else_=ibis.null("float64"))
     if kind.is_integer() or kind.is_decimal():
         return column.cast("float64")
     if kind.is_floating():
