@@ -7,19 +7,21 @@ is counted: see `selection`.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gtm_orchestra.audience.contracts import Threshold
-    from gtm_orchestra.audience.reading import Clause, Milestone, Reading
+    from gtm_orchestra.audience.reading import Clause, Reading
     from gtm_orchestra.audience.signals import Kind, Stage
 
 __all__ = ["Candidate", "Phase", "candidates"]
 
 Phase = Literal["acquisition", "activation", "conversion", "adoption", "expansion", "retention", "winback"]
 
+_GENERAL = 86
 _PARENTS = 100  # a wider group comes after every specific one
 _NOUNS: dict[Stage, str] = {
     "prospect": "leads",
@@ -52,6 +54,11 @@ class Candidate:
     rank: int
     clauses: tuple[Clause, ...]
     parent: Candidate | None = None
+
+    @property
+    def is_general(self) -> bool:
+        """Whether it says one thing about everyone: offered only where there is little else to say."""
+        return _GENERAL <= self.rank < _PARENTS
 
     @property
     def thresholds(self) -> tuple[Threshold, ...]:
@@ -124,7 +131,7 @@ def _trials(reading: Reading) -> Iterator[Candidate]:
         "Trials that are back often and use the product as much as its keenest quarter",
         "conversion",
         (trial, reading.active(usage), reading.deep(usage)),
-        parent="Active trials",
+        parent="Trials under way",
     )
     yield from _offer(
         12,
@@ -132,7 +139,7 @@ def _trials(reading: Reading) -> Iterator[Candidate]:
         "Trials that look into buying more than most do",
         "conversion",
         (trial, reading.active(usage), reading.intends()),
-        parent="Active trials",
+        parent="Trials under way",
     )
     yield from _offer(
         30,
@@ -140,7 +147,7 @@ def _trials(reading: Reading) -> Iterator[Candidate]:
         "Trials that began, went quiet, and are not yet lost",
         "activation",
         (trial, reading.begun(usage), reading.fading(usage)),
-        parent="Trials",
+        parent="Trials begun a while ago",
     )
     yield from _offer(
         64,
@@ -148,7 +155,7 @@ def _trials(reading: Reading) -> Iterator[Candidate]:
         "Trials that nobody has come back to for long",
         "winback",
         (trial, reading.begun(usage), reading.dormant(usage, never=True)),
-        parent="Trials",
+        parent="Trials begun a while ago",
     )
     yield from _offer(
         58,
@@ -254,7 +261,7 @@ def _customers(reading: Reading) -> Iterator[Candidate]:
         "Customers of the quarter that brings most money, not seen lately",
         "retention",
         (customer, reading.quiet(kind), reading.high_value()),
-        parent="Customers going quiet",
+        parent="Quiet customers",
     )
     yield from _offer(
         48,
@@ -321,13 +328,13 @@ def _newcomers(reading: Reading) -> Iterator[Candidate]:
         f"People who started lately and have not yet taken the step that most take first ({first.step})",
         "activation",
         (users, *clauses) if users is not None else clauses,
-        parent=f"New {noun if users else reading.noun}",
+        parent=f"New {noun} before buying" if users else f"New {reading.noun}",
     )
 
 
 def _steps(reading: Reading) -> Iterator[Candidate]:
     """Those who took one step of the funnel and are there, but have not taken the next."""
-    for at, (before, after) in enumerate(zip(reading.milestones[:5], reading.milestones[1:6], strict=False)):
+    for at, (before, after) in enumerate(pairwise(reading.milestones[:6])):
         clauses: tuple[Clause | None, ...] = (reading.reached(before), reading.not_reached(after))
         active = reading.active("usage")
         yield from _offer(
@@ -336,12 +343,8 @@ def _steps(reading: Reading) -> Iterator[Candidate]:
             f"People who took the step before ({before.step}), are active, and have yet to {after.step}",
             "activation" if at == 0 else "adoption",
             (active, *clauses) if active is not None else clauses,
-            parent=_all_that_took(before),
+            parent=f"Past the step: {before.step}",
         )
-
-
-def _all_that_took(milestone: Milestone) -> str:
-    return f"Active after a first {milestone.step}"
 
 
 def _buyers(reading: Reading) -> Iterator[Candidate]:
@@ -352,7 +355,7 @@ def _buyers(reading: Reading) -> Iterator[Candidate]:
         "New shoppers yet to order",
         "People who signed up lately and have not ordered",
         "activation",
-        (reading.new(), reading.none("orders")),
+        (reading.new(), reading.never("orders")),
         parent="New shoppers",
     )
     yield from _offer(
@@ -397,11 +400,11 @@ def _buyers(reading: Reading) -> Iterator[Candidate]:
     )
     yield from _offer(
         64,
-        "Signed up, never ordered",
+        "Signed up, never ordered" if reading.tells_never("orders") else "Signed up, no order lately",
         "People who have been on file for a while without an order",
         "acquisition",
-        (reading.settled(), reading.none("orders")),
-        parent="Never ordered",
+        (reading.settled(), reading.never("orders")),
+        parent="Registered for a while",
     )
     yield from _offer(
         82, "Lapsed buyers", "People whose last order is long ago", "winback", (reading.dormant("orders"),)
@@ -428,12 +431,13 @@ def _habits(reading: Reading) -> Iterator[Candidate]:
             (reading.quiet(kind, never=False), reading.deep(kind)),
             parent=f"Quiet {noun}",
         )
+        never = "never" if reading.tells_never(kind) else "not lately"
         users = reading.in_stage("trial", "free", "customer")
         unseen = (reading.settled(), reading.never(kind))
         yield from _offer(
             68,
-            "Signed up, never active" if users else "On file, never active",
-            "People who have been on file for a while and were never seen",
+            f"Signed up, {never} active" if users else f"On file, {never} active",
+            f"People who have been on file for a while and were {never} seen",
             "activation" if users else "acquisition",
             (users, *unseen) if users is not None else unseen,
         )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["QUANTILES", "Distribution", "amount_of", "count_values", "fetch", "measure"]
 
+_TIMES = frozenset({"recency", "tenure", "trial_start"})
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
@@ -28,8 +29,8 @@ class Distribution:
         people: People in scope.
         filled: Of them, with a value.
         positive: Of them, with a value above zero (for a boolean: true).
-        quantiles: 5, 25, 50, 75, 95 % of those with a value; empty without any.
-        positive_quantiles: The same of those above zero.
+        quantiles: 5, 25, 50, 75, 95 %: of a time, over all with a value; of a count or an amount, over those
+            above zero, because zeros are people of another kind. Empty for a boolean, and without any.
         once: People whose value is exactly one.
     """
 
@@ -37,13 +38,11 @@ class Distribution:
     filled: int
     positive: int
     quantiles: tuple[float, ...] = ()
-    positive_quantiles: tuple[float, ...] = ()
     once: int = 0
 
-    def at(self, share: float, *, positive: bool = False) -> float | None:
+    def at(self, share: float) -> float | None:
         """Return a quantile of `QUANTILES`, or None without any value."""
-        values = self.positive_quantiles if positive else self.quantiles
-        return values[QUANTILES.index(share)] if values else None
+        return self.quantiles[QUANTILES.index(share)] if self.quantiles else None
 
 
 def fetch(table: Any, expression: Any) -> pa.Table:  # noqa: ANN401 - ibis has no types
@@ -76,8 +75,8 @@ def measure(table: Any, signals: Sequence[Signal], *, as_of: datetime) -> tuple[
         figures[f"positive_{at}"] = (known & (amount > 0)).sum()
         figures[f"once_{at}"] = (known & (amount == 1)).sum()
         if signal.type != "boolean":
-            figures[f"quantiles_{at}"] = amount.quantile(list(QUANTILES), where=known)
-            figures[f"positive_quantiles_{at}"] = amount.quantile(list(QUANTILES), where=known & (amount > 0))
+            base = known if signal.role in _TIMES else known & (amount > 0)
+            figures[f"quantiles_{at}"] = amount.quantile(list(QUANTILES), where=base)
     row: Mapping[str, Any] = fetch(table, table.aggregate(**figures)).to_pylist()[0]
     people = int(row["people"])
     found = {
@@ -86,7 +85,6 @@ def measure(table: Any, signals: Sequence[Signal], *, as_of: datetime) -> tuple[
             int(row[f"filled_{at}"] or 0),
             int(row[f"positive_{at}"] or 0),
             tuple(row.get(f"quantiles_{at}") or ()),
-            tuple(row.get(f"positive_quantiles_{at}") or ()),
             int(row[f"once_{at}"] or 0),
         )
         for attribute, at in amounts.items()

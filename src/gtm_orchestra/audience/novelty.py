@@ -20,6 +20,7 @@ __all__ = ["REDUNDANT", "Rival", "find_rivals"]
 
 REDUNDANT = 0.9  # Jaccard index from which on a profile is values of a column under another name
 _LIFT = 1.2  # below, a column finds these people hardly more often than anybody
+_NEAR = 0.2
 _NAMED = 3  # values that a sentence spells out
 
 
@@ -48,8 +49,9 @@ class Rival:
 
     def sentence(self) -> str:
         """Return what the profile adds over it."""
+        near = "" if self.jaccard >= _NEAR else "No existing column comes near. "
         return (
-            f"Closest existing column: {self.says}. It finds {self.recall:.0%} of these people, and "
+            f"{near}Closest existing column: {self.says}. It finds {self.recall:.0%} of these people, and "
             f"{1 - self.precision:.0%} of those it finds are others (Jaccard index {self.jaccard:.2f})."
         )
 

@@ -33,7 +33,14 @@ from gtm_orchestra.audience.limits import Limits, eligible, read_limits
 from gtm_orchestra.audience.novelty import Rival, find_rivals
 from gtm_orchestra.audience.reading import Reading, read
 from gtm_orchestra.audience.scores import Score, score_profiles
-from gtm_orchestra.audience.selection import FEWEST, MOST, Choice, goal_phases, shortlist, too_small
+from gtm_orchestra.audience.selection import (
+    FEWEST,
+    Choice,
+    goal_phases,
+    shortlist,
+    too_small,
+    within_bounds,
+)
 from gtm_orchestra.audience.signals import read_signals
 from gtm_orchestra.audience.tally import Tally, tally
 from gtm_orchestra.audience.tree import FALLBACK, Question, grow
@@ -123,12 +130,12 @@ def define_profiles(
     )
     rivals = _rivals(work, base, [choice.candidate for choice in chosen])
     chosen, redundant = _without_redundant(chosen, rivals)
-    chosen = chosen[:MOST]
+    chosen = within_bounds(chosen)
     members = {c.candidate.key: to_ibis(work.condition(c.candidate), base) for c in chosen}
     lasting = {choice.candidate.key: choice.candidate.lasts_days for choice in chosen}
     scores = score_profiles(base, members, reading, lasting=lasting, as_of=as_of)
     blocked = {reach.channel: reach.why for reach in consent.channels if not reach.go}
-    profiles, findings = [], too_small(small, chosen, minimum=minimum)
+    profiles, findings = [], too_small(small, chosen, counted, minimum=minimum)
     for choice in chosen:
         key = choice.candidate.key
         volume, hidden = _volume(work, choice.candidate, counted)
@@ -463,8 +470,8 @@ def _too_few(reading: Reading, profiles: Sequence[Profile], minimum: int) -> lis
             kind="unavailable",
             severity="warning",
             subject="profiles",
-            message=f"The people in scope give {len(profiles)} profiles of at least {minimum:,} "
-            f"people instead of {FEWEST} or more: {reason}.",
+            message=f"The people in scope give {len(profiles)} profile{'' if len(profiles) == 1 else 's'} "
+            f"of at least {minimum:,} people instead of {FEWEST} or more: {reason}.",
             evidence={
                 "profiles": len(profiles),
                 "people": reading.people if reading.people >= minimum else None,

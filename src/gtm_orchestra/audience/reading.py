@@ -109,7 +109,7 @@ class Reading:
         values = sorted(value for part in known if part.attribute == attribute for value in part.values)
         people = sum(part.people for part in known if part.attribute == attribute)
         condition: dict[str, Any] = {attribute: values[0] if len(values) == 1 else {"$in": values}}
-        shown = ", ".join(values)
+        shown = " or ".join(filter(None, (", ".join(values[:-1]), values[-1])))
         threshold = Threshold(
             attribute=attribute,
             operator="$eq" if len(values) == 1 else "$in",
@@ -120,29 +120,26 @@ class Reading:
 
     def active(self, kind: Kind) -> Clause | None:
         """Return "was there lately"."""
-        return self._within(self.recency.get(kind), self._recency_cut(kind, "active"), "last seen")
+        return self._within(self.recency.get(kind), self._recency_cut(kind, "active"))
 
     def quiet(self, kind: Kind, *, never: bool = True) -> Clause | None:
         """Return "has not been there lately", by default or never at all."""
-        return self._beyond(
-            self.recency.get(kind), self._recency_cut(kind, "active"), "last seen", never=never
-        )
+        return self._beyond(self.recency.get(kind), self._recency_cut(kind, "active"), never=never)
 
     def dormant(self, kind: Kind, *, never: bool = False) -> Clause | None:
         """Return "has been away for long", or never was there at all if `never` says so."""
         cut = self._recency_cut(kind, "dormant")
-        return self._beyond(self.recency.get(kind), cut, "last seen", never=never)
+        return self._beyond(self.recency.get(kind), cut, never=never)
 
     def fading(self, kind: Kind) -> Clause | None:
         """Return "away longer than usual, not yet for long"."""
         quiet = self.quiet(kind, never=False)
-        back = self._within(self.recency.get(kind), self._recency_cut(kind, "dormant"), "last seen")
+        back = self._within(self.recency.get(kind), self._recency_cut(kind, "dormant"))
         if quiet is None or back is None:
             return None
         condition = _joined(quiet.condition, back.condition)
-        return Clause(
-            condition, f"{quiet.says}, {back.says}", (*quiet.thresholds, *back.thresholds), back.lasts_days
-        )
+        says = f"{quiet.says.removesuffix(' ago')} and {back.says[back.says.index('at most') :]}"
+        return Clause(condition, says, (*quiet.thresholds, *back.thresholds), back.lasts_days)
 
     def never(self, kind: Kind) -> Clause | None:
         """Return "has never been seen", where a missing value says so, or a count of zero does."""
@@ -157,20 +154,25 @@ class Reading:
             )
         return self.none(kind)
 
+    def tells_never(self, kind: Kind) -> bool:
+        """Return whether "never" can be told from "not lately", which a count within a window cannot."""
+        recency, depth = self.recency.get(kind), self.depth.get(kind)
+        return bool(recency and recency.never_is_null) or bool(depth and depth.window_days is None)
+
     def new(self) -> Clause | None:
         """Return "started lately"."""
         cut = self.cuts.get(self.tenure.attribute) if self.tenure else None
-        return self._within(self.tenure, cut, "started")
+        return self._within(self.tenure, cut)
 
     def settled(self) -> Clause | None:
         """Return "did not start lately"."""
         cut = self.cuts.get(self.tenure.attribute) if self.tenure else None
-        return self._beyond(self.tenure, cut, "started", never=False)
+        return self._beyond(self.tenure, cut, never=False)
 
     def begun(self, kind: Kind) -> Clause | None:
         """Return "has had the time to go quiet": the trial, or else the person, began before that."""
         cut = self._recency_cut(kind, "active")
-        return self._beyond(self.trial_start or self.tenure, cut, "started", never=False)
+        return self._beyond(self.trial_start or self.tenure, cut, never=False)
 
     def deep(self, kind: Kind) -> Clause | None:
         """Return "among the most engaged quarter"."""
@@ -214,20 +216,20 @@ class Reading:
             return None
         return cuts.active if which == "active" else cuts.dormant
 
-    def _within(self, signal: Signal | None, cut: Cut | None, verb: str) -> Clause | None:
+    def _within(self, signal: Signal | None, cut: Cut | None) -> Clause | None:
         if signal is None or cut is None:
             return None
         operator, value = ("$gte", self._day(cut)) if signal.type == "timestamp" else ("$lte", cut.value)
         threshold = _threshold(signal, operator, value, cut.evidence)
-        says = f"{verb} at most {in_days(cut.value)} ago"
+        says = f"{_since(signal)} at most {in_days(cut.value)} ago"
         return Clause({signal.attribute: {operator: value}}, says, (threshold,), cut.value)
 
-    def _beyond(self, signal: Signal | None, cut: Cut | None, verb: str, *, never: bool) -> Clause | None:
+    def _beyond(self, signal: Signal | None, cut: Cut | None, *, never: bool) -> Clause | None:
         if signal is None or cut is None:
             return None
         operator, value = ("$lt", self._day(cut)) if signal.type == "timestamp" else ("$gt", cut.value)
         threshold = _threshold(signal, operator, value, cut.evidence)
-        says = f"{verb} more than {in_days(cut.value)} ago"
+        says = f"{_since(signal)} more than {in_days(cut.value)} ago"
         condition: dict[str, Any] = {signal.attribute: {operator: value}}
         if never and signal.never_is_null:
             condition = {"$or": [condition, {signal.attribute: {"$exists": False}}]}
@@ -402,6 +404,15 @@ def _preference(signal: Signal, distributions: Mapping[str, Distribution]) -> tu
 
 def _threshold(signal: Signal, operator: str, value: float | str, evidence: str) -> Threshold:
     return Threshold(attribute=signal.attribute, operator=operator, value=value, evidence=evidence)
+
+
+def _since(signal: Signal) -> str:
+    """Return what the time of a signal is the time of."""
+    if signal.role == "trial_start":
+        return "trial started"
+    if signal.role == "tenure":
+        return "joined"
+    return "last order" if signal.kind == "orders" else "last seen"
 
 
 def _joined(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,8 +32,10 @@ __all__ = ["Score", "score_profiles", "score_signals"]
 
 _PARTS = 4
 _LEAST_EFFECT = 0.2  # a small effect (Cohen, 1988)
-_LEAST_SPREAD = 0.02  # an attribute that is the same for all members ranks none of them before another
+_LEAST_SPREAD = 0.002  # an attribute that is the same for all members ranks none of them before another
 _DEFAULT_HALF_LIFE = 30
+_LONGEST = 180
+_STEADY = 7  # days: no profile of states, such as a plan, turns over within a week
 # Shares are added as whole numbers: engines add floats in any order, and then the last digits differ.
 _STEPS = 10_000
 _DECAY = 4  # half-lives until a score is worth a sixteenth
@@ -144,6 +146,8 @@ def _scale(signal: Signal, reading: Reading) -> tuple[float, float]:
     if signal.type == "boolean" or not distribution.quantiles:
         return 0.0, 1.0
     low, high = (round(distribution.quantiles[at], 2) for at in (0, -1))
+    if distribution.filled > distribution.positive:
+        low = min(low, 0.0)
     return (low, high) if high > low else (low, low + 1.0)
 
 
@@ -159,6 +163,9 @@ def _score(
     strong.sort(key=lambda pair: (-abs(pair[0]), pair[1].attribute))
     parts = _parts(strong[:_PARTS], scales)
     half_life, why_half = half
+    if lasts is None and half_life < _STEADY:
+        half_life = _STEADY
+        why_half += f"; kept at {in_days(_STEADY)}, because nothing in the profile ends by itself sooner"
     if lasts is not None:
         decay, why_decay = (
             max(1, math.ceil(lasts)),
@@ -221,8 +228,10 @@ def _half_life(place: int, signals: Sequence[Signal], medians: Mapping[str, floa
             median = medians.get(f"median_{place}_{at}")
             if signal.role != role or median is None:
                 continue
-            days = nice_days(median)
+            days = min(nice_days(median), _LONGEST)
             reason = f"half of the members with a time {words} at most {in_days(median)} ago"
+            if median > _LONGEST:
+                reason += f"; kept at {in_days(_LONGEST)}, because older evidence says little"
             load_days = math.ceil((signal.cadence_hours or 0) / 24)
             if days < load_days:
                 return load_days, f"{reason}, and the source is loaded every {in_days(load_days)}"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.audience.candidates import Candidate, Phase
     from gtm_orchestra.audience.tally import Tally
 
-__all__ = ["FEWEST", "MOST", "SHORTLIST", "Choice", "goal_phases", "shortlist", "too_small"]
+__all__ = ["FEWEST", "MOST", "SHORTLIST", "Choice", "goal_phases", "shortlist", "too_small", "within_bounds"]
 
 FEWEST, MOST, SHORTLIST = 4, 8, 12
 _LARGEST = 0.6  # of the people in scope: more is not a segment
@@ -109,18 +109,35 @@ def shortlist(
     return chosen, small
 
 
-def _order(candidate: Candidate, goals: Collection[Phase]) -> tuple[bool, int, str]:
-    return (bool(goals) and candidate.phase not in goals, candidate.rank, candidate.key)
+def _order(candidate: Candidate, goals: Collection[Phase]) -> tuple[bool, bool, int, str]:
+    beside_the_goal = bool(goals) and candidate.phase not in goals
+    return (candidate.is_general, beside_the_goal, candidate.rank, candidate.key)
 
 
-def too_small(small: Sequence[Candidate], chosen: Sequence[Choice], *, minimum: int) -> list[Finding]:
+def within_bounds(chosen: Sequence[Choice]) -> list[Choice]:
+    """Return at most eight, the general ones only as far as four are not reached without them."""
+    specific = [choice for choice in chosen if not choice.candidate.is_general]
+    general = [choice for choice in chosen if choice.candidate.is_general]
+    return [*specific[:MOST], *general[: max(0, FEWEST - len(specific))]]
+
+
+def too_small(
+    small: Sequence[Candidate], chosen: Sequence[Choice], counted: Tally, *, minimum: int
+) -> list[Finding]:
     """Return a finding for each group that is not offered because it is under the minimum."""
     names = {choice.candidate.key: choice.candidate.name for choice in chosen}
     findings = []
     for candidate in small:
         parent = candidate.parent
+        around = [
+            name
+            for key, name in names.items()
+            if not counted.count([candidate.key], none=[key, "suppressed"])
+        ]
         if parent is not None and parent.key in names:
             instead = f"{names[parent.key]!r} is offered in its place"
+        elif around:
+            instead = f"its people are part of {around[0]!r}"
         else:
             instead = "its people see what the other profiles or the fallback give them"
         findings.append(

@@ -87,7 +87,7 @@ def new_cut(distribution: Distribution, kind: Kind) -> Cut | None:
 
 def deep_cut(distribution: Distribution) -> Cut | None:
     """Return from which count on somebody is among the most engaged quarter of those with any; at least 2."""
-    upper = distribution.at(0.75, positive=True)
+    upper = distribution.at(0.75)
     if upper is None:
         return None
     value = max(math.ceil(upper), 2)
@@ -96,7 +96,7 @@ def deep_cut(distribution: Distribution) -> Cut | None:
 
 def upper_cut(distribution: Distribution) -> Cut | None:
     """Return the upper quartile of an amount, among those above zero, to two significant digits."""
-    upper = distribution.at(0.75, positive=True)
+    upper = distribution.at(0.75)
     if upper is None or upper <= 0:
         return None
     digits = 1 - math.floor(math.log10(upper))
