@@ -133,7 +133,7 @@ class Reader:
         reading = self.one(text)
         assert reading.understood, reading.effect
         assert reading.eligibility is not None
-        return self.vocabulary.count(reading.eligibility)
+        return self.vocabulary.counts([reading.eligibility])[0]
 
 
 @pytest.fixture(scope="module")

@@ -131,7 +131,8 @@ def _activation(
     if volume < minimum and not excluded:
         blockers.append(_too_few(reach, channel, minimum))
     if route.nowhere:
-        blockers.append(f"not available {_PLACE_WORDS[route.place]}, nor in batch: {_listed(route.nowhere)}")
+        places_tried = dict.fromkeys((_PLACE_WORDS[route.place], _PLACE_WORDS["batch"]))
+        blockers.append(f"not available {' or '.join(places_tried)}: {_listed(route.nowhere)}")
     if not profile.deployable:
         blockers.append(f"the profile is not deployable: {profile.why_not or 'not said why'}")
     need, payload = _wiring(channel, settings, route, _needed(config, profile, channel))

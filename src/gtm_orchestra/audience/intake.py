@@ -76,7 +76,7 @@ def take_objectives(
         request.constraints, config=config, vocabulary=vocabulary, channels=request.channels
     )
     scope = scope_of(constraints)
-    people = vocabulary.count(scope) if scope is not None else frame.people
+    people = vocabulary.counts([scope])[0] if scope is not None else frame.people
     timeline = None
     if request.timeline is not None and request.timeline.strip():
         timeline = read_timeline(request.timeline, as_of=as_of, timezone=config.workspace.timezone)
@@ -125,7 +125,8 @@ def _with_baseline(
     settings = config.metrics[reading.name]
     level = start_rate(warehouse, config, frame, as_of, metric=reading.name)
     counted = (
-        f"of the people who started in the {STARTS.days} days before, within {settings.window} of their start"
+        f"people who started in {STARTS.days} days, up to {settings.window} before the as-of: "
+        f"the share with {settings.event} within {settings.window} of their start"
     )
     if level is None or level.units < config.policies.group_minimum:
         everyone = ibis.literal(value=True)
@@ -174,15 +175,13 @@ def _personas(
 def _groups(
     vocabulary: FrameVocabulary, attribute: str, scope: dict[str, Any] | None, minimum: int
 ) -> list[tuple[str, int]]:
-    found = []
-    for value, everyone in sorted(vocabulary.values(attribute).items()):
-        if everyone < minimum:
-            continue
-        condition = {attribute: value}
-        people = everyone if scope is None else vocabulary.count({"$and": [scope, condition]})
-        if people >= minimum:
-            found.append((value, people))
-    return found
+    large = {
+        value: people for value, people in sorted(vocabulary.values(attribute).items()) if people >= minimum
+    }
+    if scope is None:
+        return list(large.items())
+    counted = vocabulary.counts([{"$and": [scope, {attribute: value}]} for value in large])
+    return [(value, people) for value, people in zip(large, counted, strict=True) if people >= minimum]
 
 
 def _stage_attribute(vocabulary: FrameVocabulary, config: Config) -> str | None:

@@ -351,7 +351,7 @@ class Terms:
         if condition is None:
             return None
         try:
-            return self.vocabulary.count(condition)
+            return self.vocabulary.counts([condition])[0]
         except ConditionError:
             # A suppression may name a column that is no attribute; then there is no figure to show.
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gtm_orchestra.config import AttributeType
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -27,8 +27,8 @@ class Vocabulary(Protocol):
     def values(self, attribute: str) -> Mapping[str, int]:
         """Return the values of a string attribute with their people; empty if it has too many to be words."""
 
-    def count(self, condition: dict[str, Any]) -> int:
-        """Return how many people a condition names."""
+    def counts(self, conditions: Sequence[dict[str, Any]]) -> list[int]:
+        """Return how many people each condition names."""
 
 
 class FrameVocabulary:
@@ -49,13 +49,16 @@ class FrameVocabulary:
             self._values[attribute] = self._ask(attribute)
         return self._values[attribute]
 
-    def count(self, condition: dict[str, Any]) -> int:
-        """Return how many people a condition names."""
+    def counts(self, conditions: Sequence[dict[str, Any]]) -> list[int]:
+        """Return how many people each condition names, in one query."""
         from gtm_orchestra.conditions import parse, to_ibis  # noqa: PLC0415 a lookup without counts needs no engine
 
+        if not conditions:
+            return []
         table = self._frame.table
-        named = table.count(where=to_ibis(parse(condition, self.schema), table))
-        return int(self._warehouse.rows(table.aggregate(people=named))[0]["people"])
+        named = [table.count(where=to_ibis(parse(one, self.schema), table)) for one in conditions]
+        found = self._warehouse.rows(table.aggregate(**{f"n{at}": one for at, one in enumerate(named)}))[0]
+        return [int(found[f"n{at}"]) for at in range(len(conditions))]
 
     def _ask(self, attribute: str) -> dict[str, int]:
         table = self._frame.table
