@@ -43,34 +43,25 @@ def data_sources_of(config: Config, warehouse: Warehouse) -> tuple[DataSource, .
     Raises:
         SourceError: A mapped table or column is not there; all of them at once.
     """
-    there = set(warehouse.table_names())
-    missing: list[str] = []
-    sources = []
-    for role, table in sorted(config.tables.items()):
-        if table.table not in there:
-            missing.append(f"tables.{role}: no table {table.table!r}")
-            continue
-        columns = {name: str(dtype) for name, dtype in warehouse.table(table.table).schema().items()}
-        missing += [
-            f"tables.{role}.columns.{meaning}: {table.table!r} has no column {column!r}"
-            for meaning, column in sorted(table.columns.items())
-            if column not in columns
-        ]
-        sources.append(
-            DataSource(
-                role=role,
-                table=table.table,
-                columns=dict(sorted(columns.items())),
-                owner=table.owner or "",
-                freshness=table.freshness or "",
-            )
-        )
-    if missing:
+    from gtm_orchestra.warehouse.doctor import check_workspace  # noqa: PLC0415 - ibis is heavy
+
+    wrong = [check for check in check_workspace(config, warehouse) if not check.ok]
+    if wrong:
         raise SourceError(
-            "the source is not as gtm.toml maps it: " + "; ".join(missing),
-            hint="correct gtm.toml; 'gtm doctor --source' proposes the nearest names",
+            "the source is not as gtm.toml maps it: "
+            + "; ".join(f"{check.name}: {check.seen} (expected {check.expected})" for check in wrong),
+            hint="correct gtm.toml, or restore the source; 'gtm doctor' checks again",
         )
-    return tuple(sources)
+    return tuple(
+        DataSource(
+            role=role,
+            table=table.table,
+            columns={n: str(t) for n, t in sorted(warehouse.table(table.table).schema().items())},
+            owner=table.owner or "",
+            freshness=table.freshness or "",
+        )
+        for role, table in sorted(config.tables.items())
+    )
 
 
 def plan_from(

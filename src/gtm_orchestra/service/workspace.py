@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from gtm_orchestra.config import load_config
-from gtm_orchestra.errors import UsageError
+from gtm_orchestra.errors import PolicyError, UsageError
 from gtm_orchestra.plans.diff import diff_definitions
 from gtm_orchestra.plans.model import Change
 from gtm_orchestra.plans.names import checked_initiative
@@ -273,6 +273,20 @@ class Workspace:
     def actor(self, claimed: str | None) -> Actor:
         """Return who acts: the claimed handle, else the person mapped to the operating system's user."""
         return resolve_actor(self.config, claimed=claimed, os_user=self._os_user)
+
+    def known_actor(self, claimed: str | None) -> str:
+        """Return the handle of who acts.
+
+        Raises:
+            PolicyError: gtm.toml does not know this person.
+        """
+        actor = self.actor(claimed)
+        if not actor.known:
+            raise PolicyError(
+                f"{actor.handle.removeprefix('os:')!r} is nobody in gtm.toml [people]",
+                hint="say who you are with --as HANDLE, or add your os_user to [people]",
+            )
+        return actor.handle
 
     def open_warehouse(self) -> Warehouse:
         """Open a read-only connection to the customer data; close it, or use it in a `with`."""
