@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ _WORDED = ("%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%d-%b-
 # A share of broken values is usual; they are missing then, and counted as broken.
 _ENOUGH = 0.9
 _MONTHS, _DAYS = 12, 31
+_TELLING = 0.05
 _LONG_YEAR = 4
 
 
@@ -76,9 +77,17 @@ def _alike(found: list[re.Match[str]]) -> list[re.Match[str]]:
     ways: dict[tuple[str, bool], list[re.Match[str]]] = {}
     for match in found:
         year_first = len(match["a"]) == _LONG_YEAR
-        if not year_first or (int(match["b"]) <= _MONTHS and int(match["c"]) <= _DAYS):
+        if not year_first or _exists(match):
             ways.setdefault((match["sep"], year_first), []).append(match)
     return max(ways.values(), key=len, default=[])
+
+
+def _exists(match: re.Match[str]) -> bool:
+    try:
+        date(int(match["a"]), int(match["b"]), int(match["c"]))
+    except ValueError:
+        return False
+    return True
 
 
 def _fits(value: str, template: str) -> bool:
@@ -115,14 +124,16 @@ def _iso(match: re.Match[str]) -> bool:
 
 
 def _order(found: list[re.Match[str]], separator: str) -> Order | None:
-    """Return which comes first; a contradiction (both beyond twelve) is no date column at all."""
-    first, second = (max(int(match[part]) for match in found) for part in ("a", "b"))
-    if first > _DAYS or second > _DAYS or (first > _MONTHS and second > _MONTHS):
+    """Return which comes first. Days beyond twelve in both places contradict: no date column at all."""
+    first, second = ([int(match[part]) for match in found] for part in ("a", "b"))
+    if max(*first, *second) > _DAYS:
         return None
-    if first > _MONTHS:
-        return "dmy"
-    if second > _MONTHS:
-        return "mdy"
+    days_first, days_second = (sum(number > _MONTHS for number in numbers) for numbers in (first, second))
+    if days_first and days_second:
+        return None
+    # One odd value among many tells nothing: it may be the broken one.
+    if max(days_first, days_second) >= max(1, _TELLING * len(found)):
+        return "dmy" if days_first else "mdy"
     # Dots are written day first wherever they are written at all; slashes and dashes are not.
     return "dmy" if separator == "." else "ambiguous"
 

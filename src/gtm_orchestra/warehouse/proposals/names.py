@@ -102,7 +102,7 @@ def slug(header: str) -> str:
     >>> slug("Lifecycle Stage")
     'lifecycle_stage'
     """
-    text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", header.lstrip("\ufeff").replace("HubSpot", "Hubspot"))
+    text = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÄÖÜ])", " ", header.lstrip("\ufeff").replace("HubSpot", "Hubspot"))
     name = "_".join(re.findall(r"[a-z0-9]+", fold(text))) or "column"
     return f"a_{name}" if name[0].isdigit() else name
 
