@@ -244,6 +244,10 @@ def test_a_small_holdout_says_how_many_people_it_would_take(warehouse: Warehouse
     assert [(found.finding_id, found.decides) for found in result.findings] == [
         ("not_measurable:activation", "testing-lead")
     ]
+    assert result.findings[0].message == (
+        "activation: for 1 of 1 profiles a lift of 10 % cannot be seen within a year at a holdout of 1 %: all. "
+        f"All profiles measured together: {one.verdict}"
+    )
 
 
 def test_a_closed_channel_or_a_tiny_group_is_not_enough_volume(warehouse: Warehouse) -> None:

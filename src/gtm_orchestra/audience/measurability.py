@@ -12,6 +12,8 @@ import math
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ibis
@@ -43,6 +45,7 @@ LIFT = 0.1  # the relative lift that a duration is given for
 _INFLOW_WEEKS = 4
 _LONGEST_DAYS = 365
 _WEEK = timedelta(weeks=1)
+_TOGETHER = "*"  # everyone who is in any of the profiles; no profile can be called that
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
 
 
@@ -137,23 +140,21 @@ def measure_profiles(
     open_channels = [one.channel for one in consent.channels if one.go and one.channel not in gone]
     channels = [channel for channel in objectives.channels if channel in open_channels]
     reach = _reach(warehouse, config, as_of, frame, profiles.profiles, channels)
+    order = [profile.profile_id for profile in profiles.profiles]
     measures: list[Measure] = []
-    for reading in objectives.metrics:
+    together: dict[str, Measure] = {}
+    for reading in objectives.metrics if order else ():
         if not reading.mapped:
             continue
-        gap = metric_gap(warehouse, config, reading.name)
-        levels = {} if gap else _levels(warehouse, config, as_of, profiles.profiles, reading.name)
-        measures += [
-            _measure(
-                config, profile, reading.name, reach[profile.profile_id], levels.get(profile.profile_id), gap
-            )
-            for profile in profiles.profiles
-        ]
-    order = [profile.profile_id for profile in profiles.profiles]
+        name, gap = reading.name, metric_gap(warehouse, config, reading.name)
+        levels = {} if gap else _levels(warehouse, config, as_of, profiles.profiles, name)
+        measures += [_measure(config, one, name, reach[one], levels.get(one), gap) for one in order]
+        together[name] = _measure(config, _TOGETHER, name, reach[_TOGETHER], levels.get(_TOGETHER), gap)
     measures.sort(key=lambda one: order.index(one.profile_id))
-    holdout = config.policies.holdout
     return Measurability(
-        holdout=holdout, measures=tuple(measures), findings=tuple(_findings(objectives, measures, holdout))
+        holdout=config.policies.holdout,
+        measures=tuple(measures),
+        findings=tuple(_findings(measures, together, config.policies.holdout)),
     )
 
 
@@ -178,15 +179,18 @@ def _reach(
     for channel in channels:
         reachable |= _on_channel(config, table, channel)
     recent = table["created:"] > moment(as_of - _INFLOW_WEEKS * _WEEK)
+    inside = {
+        one.profile_id: _members(one, frame) & reachable & _may_use(config, table, one) for one in profiles
+    }
+    inside[_TOGETHER] = reduce(or_, inside.values(), ibis.literal(value=False))
     counts: dict[str, Mask] = {}
-    for number, profile in enumerate(profiles):
-        inside = _members(profile, frame) & reachable & _may_use(config, table, profile)
-        counts[f"people{number}"] = table.count(where=inside)
-        counts[f"new{number}"] = table.count(where=inside & _known(recent))
-    found = warehouse.rows(table.aggregate(**counts))[0] if counts else {}
+    for number, mask in enumerate(inside.values()):
+        counts[f"people{number}"] = table.count(where=mask)
+        counts[f"new{number}"] = table.count(where=mask & _known(recent))
+    found = warehouse.rows(table.aggregate(**counts))[0]
     return {
-        profile.profile_id: _Reach(int(found[f"people{number}"]), found[f"new{number}"] / _INFLOW_WEEKS)
-        for number, profile in enumerate(profiles)
+        name: _Reach(int(found[f"people{number}"]), found[f"new{number}"] / _INFLOW_WEEKS)
+        for number, name in enumerate(inside)
     }
 
 
@@ -239,7 +243,7 @@ def _levels(
     narrow = config.model_copy(update={"attributes": lean, "suppressions": {}, "channels": {}})
     before = people_frame(warehouse, narrow, start)
     there = before.full["created:"].isnull() | (before.full["created:"] <= moment(start))
-    groups = {}
+    groups: dict[str, Mask] = {}
     for profile in profiles:
         eligibility = _shifted(profile.eligibility, length)
         suppression = _shifted(profile.suppression, length) if profile.suppression else None
@@ -249,6 +253,7 @@ def _levels(
             update={"eligibility": eligibility, "suppression": suppression if readable else None}
         )
         groups[profile.profile_id] = _members(then, before) & there
+    groups[_TOGETHER] = reduce(or_, groups.values(), ibis.literal(value=False))
     return metric_levels(warehouse, config, before, as_of, metric=metric, groups=groups)
 
 
@@ -264,7 +269,7 @@ def _shifted(condition: Any, by: timedelta) -> Any:  # noqa: ANN401 JSON
 
 
 def _measure(
-    config: Config, profile: Profile, metric: str, reach: _Reach, level: MetricLevel | None, gap: str
+    config: Config, name: str, metric: str, reach: _Reach, level: MetricLevel | None, gap: str
 ) -> Measure:
     settings, minimum = config.metrics[metric], config.policies.group_minimum
     few = reach.people < minimum
@@ -275,7 +280,7 @@ def _measure(
     lift = None if design is None or few else detectable_lift(design, units, direction=settings.direction)
     days = None if design is None or few else _days(design, settings, units, per_week)
     return Measure(
-        profile_id=profile.profile_id,
+        profile_id=name,
         metric=metric,
         people_per_week=0.0 if few else per_week,
         people=0 if few else reach.people,
@@ -382,28 +387,26 @@ def _percent(share: float | None) -> str:
     return "none" if share is None else f"{share:,.0%}".replace("%", " %")
 
 
-def _findings(objectives: Objectives, measures: Sequence[Measure], holdout: float) -> Iterable[Finding]:
-    by_metric: Mapping[str, list[Measure]] = {
-        reading.name: [one for one in measures if one.metric == reading.name]
-        for reading in objectives.metrics
-        if reading.mapped
-    }
-    for metric, mine in by_metric.items():
+def _findings(
+    measures: Sequence[Measure], together: Mapping[str, Measure], holdout: float
+) -> Iterable[Finding]:
+    for metric, all_people in together.items():
+        mine = [one for one in measures if one.metric == metric]
         blind = [one.profile_id for one in mine if one.days is None]
-        if blind:
-            yield Finding(
-                finding_id=f"not_measurable:{metric}",
-                kind="not_measurable",
-                severity="warning",
-                subject=metric,
-                message=(
-                    f"{metric}: for {len(blind)} of {len(mine)} profiles a lift of {_percent(LIFT)} cannot "
-                    "be seen within "
-                    f"a year at a holdout of {_percent(holdout)}: {', '.join(blind)}."
-                ),
-                evidence={"profiles": len(blind), "of": len(mine), "holdout": holdout},
-                mend=(
-                    "Raise policies.holdout, measure profiles together, or choose a metric that moves sooner."
-                ),
-                decides="testing-lead",
-            )
+        if not blind:
+            continue
+        yield Finding(
+            finding_id=f"not_measurable:{metric}",
+            kind="not_measurable",
+            severity="warning",
+            subject=metric,
+            message=(
+                f"{metric}: for {len(blind)} of {len(mine)} profiles a lift of {_percent(LIFT)} cannot be "
+                "seen "
+                f"within a year at a holdout of {_percent(holdout)}: {', '.join(blind)}. "
+                f"All profiles measured together: {all_people.verdict}"
+            ),
+            evidence={"profiles": len(blind), "of": len(mine), "holdout": holdout},
+            mend="Raise policies.holdout, measure profiles together, or choose a metric that moves sooner.",
+            decides="testing-lead",
+        )
