@@ -89,6 +89,7 @@ def candidates(reading: Reading) -> tuple[Candidate, ...]:
         _newcomers,
         _steps,
         _buyers,
+        _habitual_buyers,
         _habits,
     )
     found = [candidate for pattern in patterns for candidate in pattern(reading)]
@@ -126,7 +127,7 @@ def _trials(reading: Reading) -> Iterator[Candidate]:
         return
     usage = reading.kind
     yield from _offer(
-        10,
+        12,
         "Trials ready to buy",
         "Trials that are back often and use the product as much as its keenest quarter",
         "conversion",
@@ -134,7 +135,7 @@ def _trials(reading: Reading) -> Iterator[Candidate]:
         parent="Trials under way",
     )
     yield from _offer(
-        12,
+        10,
         "Trials weighing a purchase",
         "Trials that look into buying more than most do",
         "conversion",
@@ -205,7 +206,7 @@ def _leads(reading: Reading) -> Iterator[Candidate]:
         return
     kind: Kind = reading.kind
     yield from _offer(
-        16,
+        18,
         "Leads ready for sales",
         "Leads whose engagement is recent and among the highest quarter",
         "conversion",
@@ -213,7 +214,7 @@ def _leads(reading: Reading) -> Iterator[Candidate]:
         parent="Warm leads",
     )
     yield from _offer(
-        18,
+        16,
         "Leads weighing a purchase",
         "Leads that look into buying more than most do",
         "conversion",
@@ -374,6 +375,11 @@ def _buyers(reading: Reading) -> Iterator[Candidate]:
         (reading.repeatedly("orders"), reading.fading("orders")),
         parent="Repeat buyers",
     )
+
+
+def _habitual_buyers(reading: Reading) -> Iterator[Candidate]:
+    if reading.kind != "orders":
+        return
     yield from _offer(
         42,
         "Regular buyers",

@@ -323,8 +323,12 @@ def saas_data(people: int = 4_000) -> tuple[dict[str, pa.Table], dict[str, Any]]
             "at": moments(np.concatenate([created] * 2)),
         }
     )
+    return tables, saas_config()
+
+
+def saas_config() -> dict[str, Any]:
     count = {"table": "events", "measure": "count", "window": "90d", "type": "number"}
-    config = {
+    return {
         "tables": {
             "people": {
                 "table": "users",
@@ -365,4 +369,3 @@ def saas_data(people: int = 4_000) -> tuple[dict[str, pa.Table], dict[str, Any]]
             "exports_90d": accepted(event="report_exported", **count),
         },
     }
-    return tables, config

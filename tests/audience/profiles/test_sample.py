@@ -68,7 +68,12 @@ def test_the_sample_gives_profiles_of_plg_onboarding(
     found: Found,
 ) -> None:
     names = {profile.name for profile in found[0].profiles}
-    assert {"Trials ready to buy", "Stalled trials", "Ready to invite a teammate"} <= names
+    assert {
+        "Trials weighing a purchase",
+        "Trials ready to buy",
+        "Stalled trials",
+        "Ready to invite a teammate",
+    } <= names
     assert 4 <= len(names) <= 8
 
 
