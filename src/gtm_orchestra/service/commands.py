@@ -17,7 +17,7 @@ __all__ = ["COMMANDS", "Command", "CommandInputs", "DefineProfilesInputs", "pars
 _MAX_TEXT = 2_000
 
 
-def _parts(value: object) -> object:
+def _split(value: Any) -> Any:  # noqa: ANN401 - whatever a door was given
     """Split a comma-separated text; a list stays one."""
     if isinstance(value, str):
         return [part.strip() for part in value.split(",") if part.strip()]
@@ -50,8 +50,8 @@ class DefineProfilesInputs(CommandInputs):
 
     @field_validator("channels", "metrics", "approvers", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
-        return _parts(value)
+    def _listed(cls, value: object) -> object:
+        return _split(value)
 
     @field_validator("channels", mode="after")
     @classmethod
@@ -115,12 +115,9 @@ def _finding(loc: tuple[int | str, ...], kind: str, message: str, given: dict[st
     if kind == "missing":
         return f"{option} is missing"
     if kind == "literal_error":
-        values = _parts(given.get(str(loc[0]), ""))
-        seen = (
-            values[loc[1]]
-            if isinstance(values, list) and len(loc) > 1 and isinstance(loc[1], int)
-            else values
-        )
+        seen = given.get(str(loc[0]), "")
+        if len(loc) > 1 and isinstance(loc[1], int):
+            seen = _split(seen)[loc[1]]
         allowed = ", ".join(CHANNELS) if loc[0] == "channels" else "diamond, pipeline"
         return f"{option} {str(seen)[:40]!r} is unknown; allowed are {allowed}"
     if kind == "too_short":

@@ -71,7 +71,7 @@ def _url(folder: Path, source: str) -> str:
             bare = parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", "@"))
             raise UsageError(
                 "the source's URL holds a password, and gtm.toml never does",
-                hint=f"set it in an environment variable: --source {urlunsplit(bare)} --password-env DB_PASSWORD",
+                hint=f"write --source {urlunsplit(bare)} --password-env DB_PASSWORD, and set that variable",
             )
         return source
     return os.path.relpath(Path(source).resolve(), folder.resolve())

@@ -52,6 +52,12 @@ def data_sources_of(config: Config, warehouse: Warehouse) -> tuple[DataSource, .
             + "; ".join(f"{check.name}: {check.seen} (expected {check.expected})" for check in wrong),
             hint="correct gtm.toml, or restore the source; 'gtm doctor' checks again",
         )
+    people = config.tables["people"].table
+    if not warehouse.rows(warehouse.table(people).count().as_table())[0].popitem()[1]:
+        raise SourceError(
+            f"table {people!r} is empty: nobody to personalise for",
+            hint="check the export, or map another table",
+        )
     return tuple(
         DataSource(
             role=role,
