@@ -35,7 +35,7 @@ SETTINGS: dict[str, Any] = {
         },
     },
 }  # fmt: skip
-COLUMNS = "who, german, money, american, worded, epoch"
+COLUMNS = "columns there: who, german, money, american, worded, epoch"
 CREATE = (
     "create table people (id text, mail text)",
     "insert into people values ('p1', 'A@example.com'), ('p2', 'b@example.com'), ('p3', 'B@EXAMPLE.com')",
@@ -112,7 +112,7 @@ def test_postgresql_reads_them_alike(postgres_url: str) -> None:
     ("formats", "message"),
     [
         ({"german": "%Q"}, "format '%Q' is not known"),
-        ({"gone": "%Y"}, f"table 'orders' has no column 'gone', which its formats name; columns there: {COLUMNS}"),
+        ({"gone": "%Y"}, f"table 'orders' has no column 'gone', which its formats name; {COLUMNS}"),
     ],
 )  # fmt: skip
 def test_a_wrong_format_says_what_is_allowed(tmp_path: Path, formats: dict[str, str], message: str) -> None:

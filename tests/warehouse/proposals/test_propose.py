@@ -268,3 +268,33 @@ def test_a_source_without_people_says_what_is_missing(
         f"no table of {str(tmp_path)!r} looks like people: none has a column that tells persons apart "
         "beside names or addresses; tables there: orders"
     )
+
+
+def test_consent_for_something_else_is_none_for_personalisation(
+    tmp_path: Path, write: Callable[..., None], propose_folder: Propose
+) -> None:
+    rows = [[f"c{n}", f"p{n}@example.com", "true" if n % 3 else "false"] for n in range(60)]
+    write(tmp_path / "users.csv", ["user_id", "email", "product_updates_opt_in"], rows)
+    config = propose_folder(tmp_path).config
+
+    assert sorted(config.consent.snapshots) == ["product-updates"]
+    assert {channel: settings.purpose for channel, settings in config.channels.items()} == {
+        "web": "personalization",
+        "in-app": "personalization",
+        "email": "email-marketing",
+        "ads": "ads",
+        "sales": "sales-contact",
+    }
+
+
+def test_an_export_that_is_not_utf_8_says_how_to_export_it_again(
+    tmp_path: Path, write: Callable[..., None], propose_folder: Propose
+) -> None:
+    rows = [[f"K{n}", "Jürgen", f"p{n}@example.com"] for n in range(60)]
+    write(tmp_path / "kunden.csv", ["Kundennummer", "Vorname", "E-Mail"], rows, mark=";", encoding="latin-1")
+    with pytest.raises(SourceError) as caught:
+        propose_folder(tmp_path)
+
+    assert str(caught.value) == (
+        "kunden.csv cannot be read as CSV; export it again as comma-separated text in UTF-8"
+    )

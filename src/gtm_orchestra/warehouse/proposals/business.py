@@ -94,15 +94,18 @@ _RETURN = (
     "page view",
     "pageview",
 )
+_PERSONAL = (
+    "personalization",
+    "personalisation",
+    "personalisierung",
+    "personnalisation",
+    "personalizacion",
+    "profiling",
+)
+# Consent for something else (product updates, analytics) is none for being shown a variant.
 _CHANNEL_PURPOSES: dict[str, tuple[str, tuple[str, ...]]] = {
-    "web": (
-        "personalization",
-        ("personalization", "personalisation", "web", "onsite", "functional", "preferences", "profiling"),
-    ),
-    "in-app": (
-        "personalization",
-        ("personalization", "personalisation", "product", "inapp", "functional", "service", "profiling"),
-    ),
+    "web": ("personalization", _PERSONAL),
+    "in-app": ("personalization", _PERSONAL),
     "email": ("email-marketing", ("newsletter", "email", "emails", "mail", "mailing", "marketing")),
     "ads": ("ads", ("ads", "advertising", "targeting", "retargeting", "remarketing")),
     "sales": ("sales-contact", ("sales", "phone", "call", "outreach")),
@@ -248,7 +251,8 @@ def propose_channels(
     """
     found: dict[str, tuple[dict[str, Any], str, float]] = {}
     for channel, (default, hints) in _CHANNEL_PURPOSES.items():
-        matching = [p for hint in hints for p in sorted(purposes) if hint in words(p) or hint == p]
+        speaking = [p for p in sorted(purposes) if channel in channels_of(p)]
+        matching = [p for hint in (default, *hints) for p in speaking if hint in words(p) or hint == p]
         settings: dict[str, Any] = {
             "purpose": matching[0] if matching else default,
             "places": ["browser"] if channel == "web" else ["server"] if channel == "in-app" else ["batch"],

@@ -57,6 +57,7 @@ _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
     ("sales-contact", frozenset({"sales", "vertrieb"})),
     ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen"})),
 )  # fmt: skip
+_ASIDE = frozenset("contact customer user is has of to from for all the a do not status date".split())  # noqa: SIM905 - a list of words
 # Words that name a purpose by themselves.
 PURPOSE_WORDS = frozenset(word for _, known in _PURPOSES for word in known)
 _WEAK = frozenset(
@@ -129,5 +130,6 @@ def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     }:
         weak = True
     if purpose is None:
-        purpose = "general"
+        spent = {word for phrase in hits for word in phrase.split()} | _ASIDE
+        purpose = "-".join(word for word in header if word not in spent) or "general"
     return ConsentWords(purpose, inverted=bool(negative), weak=weak)

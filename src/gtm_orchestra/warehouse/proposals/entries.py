@@ -290,6 +290,9 @@ class Entries:
         if said.inverted:
             yes, no = no, yes
         purpose = said.purpose
+        if purpose in self.snapshots and said.inverted:
+            # The suppression that goes with it is all that a second objection needs.
+            return purpose
         if purpose in self.snapshots:
             purpose = "-".join(words(reading.measure.name))
         if said.inverted:

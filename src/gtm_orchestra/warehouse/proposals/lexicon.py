@@ -353,7 +353,7 @@ def business_words() -> frozenset[str]:
         "feature features dashboard report export import workspace project task invite template file upload download "
         "integration api key webhook limit quota trial demo webinar ebook content asset survey quiz referral cart "
         "basket wishlist checkout return exchange store shop location branch filiale magasin tienda winkel push sms "
-        "linked exposed changed captured mapped merged matched stitched assigned touched suspected mode notification notifications app web mobile desktop onboarding activation adoption retention churn upsell "
+        "enterprise theme verified company business linked exposed changed captured mapped merged matched stitched assigned touched suspected mode notification notifications app web mobile desktop onboarding activation adoption retention churn upsell "
         "cross sell expansion renewal invoice payment credit".split()
     )
     return frozenset((harmless - delicate) | extra | FILLERS)
