@@ -131,25 +131,19 @@ class Warehouse:
             if table.name not in inner:
                 self.table(table.name)
         with self._lock, engine_errors("a query in gtm.toml"):
-            if self.engine == "postgres":
-                return self._sql_postgres(query)
-            if self.engine != "duckdb":
+            if self.engine not in {"duckdb", "postgres"}:
                 return self.con.sql(query)
-            # ibis finds the columns of a query by a call that DuckDB deprecates; of a view it does not.
+            # ibis finds the columns of a query by calls that DuckDB deprecates and a read-only session of
+            # PostgreSQL refuses; of a view it does not.
             name = f"query {hashlib.sha256(query.encode()).hexdigest()[:12]}"
-            self.con.raw_sql(
-                f'CREATE OR REPLACE TEMPORARY VIEW "{name}" AS {parsed[0].sql(self.con.dialect)}'
-            )
+            view = f'CREATE OR REPLACE TEMPORARY VIEW "{name}" AS {parsed[0].sql(self.con.dialect)}'
+            if self.engine == "duckdb":
+                self.con.raw_sql(view)
+            else:
+                with self.con.con.cursor() as cursor, self.con.con.transaction():
+                    cursor.execute("SET TRANSACTION READ WRITE")
+                    cursor.execute(view)
             return self.con.table(name)
-
-    def _sql_postgres(self, query: str) -> ibis.Table:
-        # ibis finds the columns of a query by a temporary view, which a read-only session refuses.
-        with self.con.con.cursor() as cursor:
-            cursor.execute("SET default_transaction_read_only = off")
-            try:
-                return self.con.sql(query)
-            finally:
-                cursor.execute("SET default_transaction_read_only = on")
 
     def to_arrow(self, expr: ibis.Expr) -> pa.Table:
         """Run an expression and return its rows. The order is that of the expression.

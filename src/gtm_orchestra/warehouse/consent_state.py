@@ -17,8 +17,9 @@ from gtm_orchestra.warehouse.values import Column, as_text, moment
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gtm_orchestra.config import Config
-    from gtm_orchestra.warehouse.roles import Reading
+    from gtm_orchestra.config import Config, ConsentSettings
+    from gtm_orchestra.warehouse.connection import Warehouse
+    from gtm_orchestra.warehouse.roles import Reading, RoleTable
 
 __all__ = [
     "DENIED",
@@ -51,6 +52,9 @@ _STATES = 8
 # Of a snapshot column, which proves nothing.
 SNAPSHOT_GRANTED, SNAPSHOT_UNREADABLE, SNAPSHOT_DENIED = 8, 9, 10
 
+# A log spells its few words in few ways; with more than this, every row is normalised instead.
+_MANY_SPELLINGS = 500
+
 _YES = (GRANTED_PROVED, SNAPSHOT_GRANTED)
 _NO = (DENIED, DENIED_PROVED, SNAPSHOT_DENIED)
 
@@ -79,9 +83,7 @@ def consent_log(reading: Reading, purposes: Sequence[str]) -> ibis.Table | None:
         return None
     words, as_of = reading.config.consent, reading.as_of
     at = log.time("at")
-    status = as_text(log.column("status")).strip().lower()
-    granted = status.isin([word.lower() for word in words.granted])
-    denied = status.isin([word.lower() for word in words.denied])
+    granted, denied = _answers(reading.warehouse, log, words)
     expired = ibis.literal(value=False)
     if log.has("expires_at"):
         expired = ibis.coalesce(log.time("expires_at") <= moment(as_of), expired)
@@ -109,6 +111,23 @@ def consent_log(reading: Reading, purposes: Sequence[str]) -> ibis.Table | None:
     latest = {f"state:{purpose}": rows.code.max(where=rows.purpose == purpose) for purpose in purposes}
     found = rows.group_by("person_id").aggregate(**latest)
     return found.mutate(**{name: (found[name] % _STATES).cast("int8") for name in latest})
+
+
+def _answers(warehouse: Warehouse, log: RoleTable, words: ConsentSettings) -> tuple[Column, Column]:
+    """Return which rows say yes and which say no, by the spellings that the log has: one look for each."""
+    status = as_text(log.column("status"))
+    texts = log.table.select(text=status).drop_null().group_by("text").aggregate(rows=lambda t: t.count())
+    spelt = [str(row["text"]) for row in warehouse.rows(texts.order_by("text").limit(_MANY_SPELLINGS + 1))]
+    if len(spelt) > _MANY_SPELLINGS:
+        plain = status.strip().lower()
+        return plain.isin([word.lower() for word in words.granted]), plain.isin(
+            [w.lower() for w in words.denied]
+        )
+    yes, no = ({word.lower() for word in answer} for answer in (words.granted, words.denied))
+    return (
+        status.isin([text for text in spelt if text.strip().lower() in yes]),
+        status.isin([text for text in spelt if text.strip().lower() in no]),
+    )
 
 
 def snapshot_state(table: ibis.Table, config: Config, purpose: str, where: str) -> Column:

@@ -89,7 +89,11 @@ def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> P
     wide = _wide(reading, people, available, repeated=keyed > distinct)
     wide = wide.mutate(**_suppressions(config, wide, available)).mutate(**_addressable(config, people, wide))
     name = f"people_frame_{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    full = warehouse.materialise(name, wide.mutate(person_id=wide.person_id.cast("string")))
+    # A word per person and purpose would be the larger part of the table; it follows from the state.
+    words = {f"consent__{purpose}": status_of(ibis._[f"state:{purpose}"]) for purpose in purposes_of(config)}
+    order = wide.columns
+    stored = wide.mutate(person_id=wide.person_id.cast("string")).drop(*words)
+    full = warehouse.materialise(name, stored).mutate(**words).select(order)
     count = int(warehouse.rows(full.aggregate(people=full.count()))[0]["people"])
     if not count:
         raise SourceError(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import ibis
+from ibis.common.exceptions import IbisError
 
 from gtm_orchestra.errors import SourceError
 
@@ -51,6 +52,22 @@ _LARGEST = 1.7976931348623157e308
 )
 def _local_to_instant(zone: str, local: datetime) -> datetime:
     """Return the instant at which clocks of a zone show a time. DuckDB and PostgreSQL share the name."""
+    raise NotImplementedError
+
+
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="epoch_us", signature=(("timestamp('UTC')",), "int64")
+)
+def _epoch_us(instant: datetime) -> int:
+    """Return microseconds since 1970, in DuckDB."""
+    raise NotImplementedError
+
+
+@ibis.udf.scalar.builtin(  # type: ignore[untyped-decorator]
+    name="make_timestamp", signature=(("int64",), "timestamp")
+)
+def _make_timestamp(microseconds: int) -> datetime:
+    """Return the time without zone, in DuckDB."""
     raise NotImplementedError
 
 
@@ -114,7 +131,7 @@ def as_time(column: Column, zone: str | None = None) -> Column:
     """
     kind = column.type()
     if kind.is_timestamp():
-        return column.cast("timestamp") if kind.timezone else _from_zone(column, zone)
+        return _without_zone(column) if kind.timezone else _from_zone(column, zone)
     if kind.is_date():
         return _from_zone(column.cast("timestamp"), zone)
     if kind.is_string():
@@ -124,6 +141,20 @@ def as_time(column: Column, zone: str | None = None) -> Column:
         )
         return ibis.coalesce(_from_zone(local, zone), zoned.cast("timestamp"))
     return ibis.null("timestamp")
+
+
+def _without_zone(instant: Column) -> Column:
+    if _engine_of(instant) == "duckdb":
+        # Its cast asks the calendar library for every row; by microseconds it takes a tenth of the time.
+        return _make_timestamp(_epoch_us(instant))
+    return instant.cast("timestamp")
+
+
+def _engine_of(column: Column) -> str:
+    try:
+        return str(column.get_backend().name)
+    except IbisError:
+        return ""
 
 
 def _from_zone(local: Column, zone: str | None) -> Column:
