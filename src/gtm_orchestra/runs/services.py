@@ -17,6 +17,7 @@ from gtm_orchestra.plans.parse import canonical_json
 from gtm_orchestra.policy.decisions import resolve_approvers
 from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired
 from gtm_orchestra.runs.history import MAX_INTERRUPTIONS, History
+from gtm_orchestra.runs.live_review import live_review
 from gtm_orchestra.runs.questions import approval_question
 from gtm_orchestra.state.journal import Entry
 
@@ -241,9 +242,19 @@ class JournalServices:
             as_of=self._run.as_of,
             open_warehouse=open_once,
             put_file=put_file,
-            review_plan=lambda: environment.review(self._plan),
+            review_plan=lambda: self._review(task),
             previous=lambda variable: environment.previous(self._run, variable),
             progress=lambda line: environment.progress(task.task_id, "says", line),
+        )
+
+    def _review(self, task: Task) -> Review:
+        return live_review(
+            self._environment.review(self._plan),
+            self._plan,
+            task.task_id,
+            history=self.history,
+            questions=self._journal.question_list(run_id=self._run.run_id),
+            records=self._journal.records(self._run.run_id),
         )
 
     def _write(self, kind: Any, node: str, body: Mapping[str, Any], *, durable: bool = False) -> None:  # noqa: ANN401 - an EventKind
