@@ -174,6 +174,15 @@ def test_no_count_of_people_is_between_one_and_the_group_minimum(company: Compan
     assert not [people for people in counts if 0 < people < 100]
 
 
+def test_a_leaf_under_the_group_minimum_shows_no_number(saas: Company) -> None:
+    staff = sum(row["is_internal"] for row in saas.rows("is_internal"))
+    assert saas.define().tree.yes is not None
+    assert saas.define().tree.yes.people == staff
+    strict = changed(saas, policies={"group_minimum": staff + 1}).define()
+    assert strict.tree.yes is not None
+    assert strict.tree.yes.people is None
+
+
 def test_the_same_data_gives_the_same_bytes(company: Company) -> None:
     again = dataclasses.replace(company, known=[])
     assert company.define().model_dump_json() == again.define().model_dump_json()
@@ -211,8 +220,9 @@ def test_withdrawn_consent_never_lets_a_volume_grow(saas: Company) -> None:
         assert left.volume["email"] == right.volume["email"]
 
 
-def test_unknown_consent_counts_as_no(saas: Company) -> None:
-    unknown = with_column(saas, "consent__personalization", lambda _: ibis.null("string"))
+@pytest.mark.parametrize("status", ["unknown", None])
+def test_unknown_consent_counts_as_no(saas: Company, status: str | None) -> None:
+    unknown = with_column(saas, "consent__personalization", lambda _: ibis.literal(status, "string"))
     assert {profile.volume["web"] for profile in unknown.define().profiles} == {0}
 
 
