@@ -100,7 +100,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
               'p' || i AS id,
               CASE WHEN i % 5 > 0 THEN 'a' || (i % 40) END AS account,
               [NULL, 'DE', 'FR', 'US', 'CH'][i % 5 + 1] AS country,
-              ['de', 'fr', 'en'][i % 3 + 1] AS language,
+              ['de', 'fr', 'it'][i % 3 + 1] AS language,
               ['lead', 'trial', 'trial', 'customer', 'churned'][i % 5 + 1] AS lifecycle,
               ['free', 'pro'][i % 2 + 1] AS plan,
               '18-24' AS age_band, 1980 AS birth_year, 100 AS account_age, 'A' AS tier,
