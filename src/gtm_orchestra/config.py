@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import tomllib
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from gtm_orchestra.errors import ConfigError
 from gtm_orchestra.model import Model
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = [
     "CHANNELS",
@@ -53,6 +55,7 @@ ReviewStatus = Literal["proposed", "accepted", "denied"]
 Place = Literal["browser", "server", "batch"]
 Measure = Literal["count", "days_since_last", "distinct_days"]
 
+_MOST = 100_000
 _UNITS = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 
 
@@ -63,7 +66,7 @@ def parse_duration(text: str) -> timedelta:
         ValueError: The text is not a positive whole number followed by m, h, d or w.
     """
     number, unit = text[:-1], text[-1:]
-    if unit not in _UNITS or not number.isascii() or not number.isdigit() or not 0 < int(number) <= 100_000:
+    if unit not in _UNITS or not number.isascii() or not number.isdigit() or not 0 < int(number) <= _MOST:
         message = (
             f"{text[:40]!r} is not a duration; write a whole number and m, h, d or w, such as 24h or 14d"
         )
@@ -76,7 +79,7 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class WorkspaceSettings(Model):
-    """[workspace]: whose data this is, in which time zone and currency business days and money are counted."""
+    """[workspace]: whose data this is; in which time zone days begin, in which currency money counts."""
 
     name: str = Field(min_length=1, max_length=200)
     timezone: str = "UTC"
@@ -134,7 +137,7 @@ class TableSettings(Model):
     )
     formats: dict[str, str] = Field(
         default_factory=dict,
-        description="Column → how its text is written: %d.%m.%Y and the like, decimal-comma, decimal-point, epoch-ms.",
+        description="Column → how its text is written: %d.%m.%Y, decimal-comma, decimal-point, epoch-ms.",
     )
     person_by: str | None = Field(
         default=None,
@@ -143,9 +146,9 @@ class TableSettings(Model):
 
 
 # Meaning of every column name a role needs; more are optional: people email, created_at, account, loaded_at,
-# anonymous; events anonymous, loaded_at, value; consents expires_at, withdrawn_at, proof, channel; accounts name;
-# subscriptions account or person, plan, amount, started_at: the latest one's columns are "TABLE.COLUMN" of its
-# account or person. A key that a table lacks may be a constant: the event name of a table of orders.
+# anonymous; events anonymous, loaded_at, value; consents expires_at, withdrawn_at, proof, channel; accounts
+# name; subscriptions account or person, plan, amount, started_at: the latest one's columns are "TABLE.COLUMN"
+# of its account or person. A key that a table lacks may be a constant: the event name of a table of orders.
 REQUIRED_COLUMNS: dict[str, tuple[str, ...]] = {
     "people": ("key",),
     "events": ("person", "time", "name"),
@@ -185,7 +188,7 @@ class ConsentSettings(Model):
 
 
 class ChannelSettings(Model):
-    """[channels.CHANNEL]: purpose of processing, system that delivers, and how a person is addressed there."""
+    """[channels.CHANNEL]: purpose of processing, system that delivers, how a person is addressed."""
 
     purpose: str = Field(min_length=1, description="The consent purpose this channel needs.")
     system: str = Field(default="", description="Delivering system, such as HubSpot; empty: not decided.")
@@ -230,7 +233,7 @@ class SuppressionSettings(Model):
 
 
 class AttributeSettings(Model):
-    """[attributes.NAME]: one entry of the attribute catalog. Deny by default: only `accepted` may stand in rules."""
+    """[attributes.NAME]: an attribute of the catalog. Only an `accepted` one may stand in a rule."""
 
     table: TableRole
     column: str | None = Field(default=None, description="Column of that table, for a plain attribute.")
@@ -310,7 +313,7 @@ class Config(Model):
                 raise ValueError(message)
         for name, attribute in self.attributes.items():
             if attribute.table not in self.tables:
-                message = f"attributes.{name}.table is {attribute.table!r}, but [tables.{attribute.table}] is missing"
+                message = f"attributes.{name}.table is {attribute.table!r}, which is not in [tables]"
                 raise ValueError(message)
         for handle, person in self.people.items():
             if person.deputy is not None and person.deputy not in self.people:

@@ -18,11 +18,15 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gtm_orchestra.sample.generate import write_sample
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.journal import Journal
 from gtm_orchestra.state.plan_store import PlanStore
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 VICTIM = Path(__file__).with_name("victim.py")
 TASKS = ("1.1", "1.2", "1.3", "2.1", "3.1", "3.2", "3.3", "4.1", "4.2")
@@ -42,7 +46,9 @@ def start(workspace: Path, marks: Path) -> subprocess.Popen[bytes]:
     """Start the victim in a process group of its own."""
     marks.unlink(missing_ok=True)
     command = [sys.executable, str(VICTIM), str(workspace), str(marks)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    return subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
 
 
 def finish(workspace: Path, marks: Path) -> None:
@@ -117,19 +123,19 @@ def prepare(folder: Path, people: int) -> tuple[Path, dict[str, str]]:
 
 def main(kills: int) -> int:
     """Kill so many times, spread over the tasks, and print what was hit."""
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311 - where to kill is no secret
     tally = Tally()
     with tempfile.TemporaryDirectory(prefix="gtm-kills-") as name:
         template, expected = prepare(Path(name), people=600)
         for number in range(kills):
             kill_once(template, expected, TASKS[number % len(TASKS)], chance.uniform(0, 0.12), tally)
     total = tally.inside + tally.outside
-    print(f"{kills} kills, {tally.inside} ({tally.inside / total:.0%}) between first attempt and last outcome")
-    for task, count in sorted(tally.hits.items()):
-        print(f"  {task:<10} {count:>4} {'#' * count}")
-    print(f"{len(tally.faults)} faults")
-    for fault in tally.faults[:20]:
-        print(f"  {fault}")
+    lines = [
+        f"{kills} kills, {tally.inside} ({tally.inside / total:.0%}) between first attempt and last outcome"
+    ]
+    lines += [f"  {task:<14} {count:>4} {'#' * count}" for task, count in sorted(tally.hits.items())]
+    lines += [f"{len(tally.faults)} faults", *[f"  {fault}" for fault in tally.faults[:20]]]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 1 if tally.faults else 0
 
 
@@ -163,7 +169,7 @@ def _journal(workspace: Path) -> Journal:
     return Journal(open_database(workspace / ".gtm" / "state.db"), _never)
 
 
-def _never() -> object:
+def _never() -> datetime:
     raise AssertionError
 
 

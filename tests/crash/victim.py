@@ -1,4 +1,4 @@
-"""Defines profiles in a workspace with a fixed clock and fixed ids; started, killed and started again by tests.
+"""Defines profiles with a fixed clock and fixed ids; started, killed and started again by tests.
 
 Usage: victim.py WORKSPACE MARKS. A line per event goes to MARKS, so that the test knows where a kill landed.
 """

@@ -11,7 +11,8 @@ def _graph(edges: list[tuple[str, str]], nodes: str = "") -> nx.DiGraph[str]:
     graph: nx.DiGraph[str] = nx.DiGraph()
     graph.add_nodes_from(nodes, minutes=1.0)
     graph.add_edges_from(edges)
-    nx.set_node_attributes(graph, 1.0, "minutes")
+    for node in graph:
+        graph.nodes[node]["minutes"] = 1.0
     return graph
 
 

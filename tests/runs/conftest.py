@@ -105,7 +105,8 @@ class Stage:
     def _register(self, handlers: HandlerRegistry, kind: str) -> None:
         def work(ctx: TaskContext) -> Result:
             self.calls.append((ctx.task_id, ctx.agent))
-            return self.work.get(kind, lambda _ctx: GO)(ctx)
+            own = self.work.get(kind)
+            return own(ctx) if own is not None else GO
 
         handlers.add(kind, agent="any")(work)
 

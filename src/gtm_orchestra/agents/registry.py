@@ -18,8 +18,6 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
@@ -27,6 +25,9 @@ from pydantic import BaseModel
 from gtm_orchestra.errors import ConfigError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.review import Review
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -50,7 +51,7 @@ class TaskContext:
         open_warehouse: Returns the run's read-only warehouse; opened on first use.
         review_plan: Returns the review of the live plan.
         put_file: Keeps bytes as an artifact of the run and returns their SHA-256.
-        previous: Returns the last result of the same output_var in an earlier run of this initiative, or None.
+        previous: Returns the last result of that output_var in an earlier run of this initiative, or None.
         progress: Tells the person who waits one short line.
     """
 
@@ -113,7 +114,8 @@ class HandlerRegistry(Mapping[str, Handler]):
         def register(function: F) -> F:
             if kind in self._handlers and not replace:
                 raise ConfigError(
-                    f"task kind {kind!r} already has a handler", hint="choose another kind, or pass replace=True"
+                    f"task kind {kind!r} already has a handler",
+                    hint="choose another kind, or pass replace=True",
                 )
             self._handlers[kind] = _described(kind, agent, function)
             return function

@@ -22,6 +22,7 @@ def plan_review(ctx: TaskContext) -> Review:
     if not review.passed:
         blockers = [finding for finding in review.findings if finding.severity == "blocker"]
         raise BlockedError(
-            "; ".join(f"{finding.path}: {finding.message}" for finding in blockers), hint="mend the plan and run again"
+            "; ".join(f"{finding.path}: {finding.message}" for finding in blockers),
+            hint="mend the plan and run again",
         )
     return review

@@ -280,7 +280,7 @@ class ConsentReport(Model):
 
 
 class ScorePart(Model):
-    """One summand of a profile's score: weight × (attribute, scaled to 0..1 between low and high)."""
+    """One summand of a profile's score: weight times (attribute, scaled to 0..1 between low and high)."""
 
     attribute: str
     weight: float
@@ -310,7 +310,7 @@ class Threshold(Model):
 
 
 class Profile(Model):
-    """An audience profile: a segment of people (as a HubSpot list or a Braze segment), not one person's record."""
+    """An audience profile: a segment of people (a HubSpot list, a Braze segment), not one person's record."""
 
     profile_id: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     name: str

@@ -170,7 +170,7 @@ class Workspace:
     def preview(
         self, command: str, inputs: Mapping[str, Any]
     ) -> tuple[PlanDefinition, Review, tuple[str, ...]]:
-        """Return the plan that a request would make, its review, and what it would change; nothing is kept."""
+        """Return the plan a request would make, its review, and what it would change; nothing is kept."""
         checked = parse_inputs(command, dict(inputs))
         definition, existing = self._fill(command, checked)
         changes = diff_definitions(existing.definition, definition) if existing else ()
