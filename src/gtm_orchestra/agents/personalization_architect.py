@@ -18,7 +18,7 @@ def profile_definition(
     ctx: TaskContext, *, objectives: Objectives, inventory: Inventory, consent: ConsentReport
 ) -> Profiles:
     """Return the audience profiles that the data at hand supports."""
-    from gtm_orchestra.audience.profiles import define_profiles  # noqa: PLC0415 - loads the engine
+    from gtm_orchestra.audience.profiles.definition import define_profiles  # noqa: PLC0415 - loads the engine
     from gtm_orchestra.warehouse.people import people_frame  # noqa: PLC0415 - the same
 
     frame = people_frame(ctx.open_warehouse(), ctx.config, ctx.as_of)

@@ -21,7 +21,7 @@ from gtm_orchestra.audience.contracts import (
     Objectives,
     Profiles,
 )
-from gtm_orchestra.audience.profiles import define_profiles
+from gtm_orchestra.audience.profiles.definition import define_profiles
 from gtm_orchestra.config import Config
 from gtm_orchestra.warehouse.connection import open_warehouse
 from gtm_orchestra.warehouse.people import PeopleFrame, people_frame

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtm_orchestra.audience.candidates import candidates
-from gtm_orchestra.audience.distributions import Distribution
-from gtm_orchestra.audience.reading import find_stages, read
-from gtm_orchestra.audience.signals import Signal, read_signals, stage_of
-from gtm_orchestra.audience.tally import tally
-from gtm_orchestra.audience.thresholds import deep_cut, new_cut, nice_days, recency_cuts, upper_cut
-from gtm_orchestra.audience.tree import FALLBACK, Question, compile_leaves, grow
+from gtm_orchestra.audience.profiles.candidates import candidates
+from gtm_orchestra.audience.profiles.distributions import Distribution
+from gtm_orchestra.audience.profiles.reading import find_stages, read
+from gtm_orchestra.audience.profiles.signals import Signal, read_signals, stage_of
+from gtm_orchestra.audience.profiles.tally import tally
+from gtm_orchestra.audience.profiles.thresholds import deep_cut, new_cut, nice_days, recency_cuts, upper_cut
+from gtm_orchestra.audience.profiles.tree import FALLBACK, Question, compile_leaves, grow
 from gtm_orchestra.audience.wording import next_step
 from gtm_orchestra.conditions import evaluate, parse
 from gtm_orchestra.config import AttributeSettings, AttributeType

@@ -8,7 +8,7 @@ import ibis
 import pytest
 
 from gtm_orchestra.audience.contracts import ConstraintReading, Finding, Profile, Profiles
-from gtm_orchestra.audience.tree import FALLBACK, compile_leaves
+from gtm_orchestra.audience.profiles.tree import FALLBACK, compile_leaves
 from gtm_orchestra.conditions import evaluate, parse
 from gtm_orchestra.config import Config
 

@@ -11,8 +11,8 @@ from gtm_orchestra.audience.wording import tokens_of
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from gtm_orchestra.audience.candidates import Candidate, Phase
-    from gtm_orchestra.audience.tally import Tally
+    from gtm_orchestra.audience.profiles.candidates import Candidate, Phase
+    from gtm_orchestra.audience.profiles.tally import Tally
 
 __all__ = ["FEWEST", "MOST", "SHORTLIST", "Choice", "goal_phases", "shortlist", "too_small", "within_bounds"]
 

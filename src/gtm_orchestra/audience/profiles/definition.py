@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from gtm_orchestra.audience.admission import Admission, admit
-from gtm_orchestra.audience.candidates import Candidate, candidates
 from gtm_orchestra.audience.contracts import (
     AttributeFact,
     ConsentReport,
@@ -28,12 +26,14 @@ from gtm_orchestra.audience.contracts import (
     Profiles,
     TreeNode,
 )
-from gtm_orchestra.audience.distributions import count_values, measure
-from gtm_orchestra.audience.limits import Limits, eligible, read_limits
-from gtm_orchestra.audience.novelty import Rival, find_rivals
-from gtm_orchestra.audience.reading import Reading, read
-from gtm_orchestra.audience.scores import Score, score_profiles
-from gtm_orchestra.audience.selection import (
+from gtm_orchestra.audience.profiles.admission import Admission, admit
+from gtm_orchestra.audience.profiles.candidates import Candidate, candidates
+from gtm_orchestra.audience.profiles.distributions import count_values, measure
+from gtm_orchestra.audience.profiles.limits import Limits, eligible, read_limits
+from gtm_orchestra.audience.profiles.novelty import Rival, find_rivals
+from gtm_orchestra.audience.profiles.reading import Reading, read
+from gtm_orchestra.audience.profiles.scores import Score, score_profiles
+from gtm_orchestra.audience.profiles.selection import (
     FEWEST,
     Choice,
     goal_phases,
@@ -41,9 +41,9 @@ from gtm_orchestra.audience.selection import (
     too_small,
     within_bounds,
 )
-from gtm_orchestra.audience.signals import read_signals
-from gtm_orchestra.audience.tally import Tally, tally
-from gtm_orchestra.audience.tree import FALLBACK, Question, grow
+from gtm_orchestra.audience.profiles.signals import read_signals
+from gtm_orchestra.audience.profiles.tally import Tally, tally
+from gtm_orchestra.audience.profiles.tree import FALLBACK, Question, grow
 from gtm_orchestra.conditions import Condition, all_of, parse, to_english, to_ibis
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from gtm_orchestra.audience.distributions import fetch
+from gtm_orchestra.audience.profiles.distributions import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

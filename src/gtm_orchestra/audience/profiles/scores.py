@@ -12,8 +12,8 @@ import ibis
 import numpy as np
 
 from gtm_orchestra.audience.contracts import ScorePart
-from gtm_orchestra.audience.distributions import amount_of, fetch
-from gtm_orchestra.audience.thresholds import nice_days
+from gtm_orchestra.audience.profiles.distributions import amount_of, fetch
+from gtm_orchestra.audience.profiles.thresholds import nice_days
 from gtm_orchestra.audience.wording import in_days
 from gtm_orchestra.conditions.english import attribute_label
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from gtm_orchestra.audience.reading import Reading
-    from gtm_orchestra.audience.signals import Signal
+    from gtm_orchestra.audience.profiles.reading import Reading
+    from gtm_orchestra.audience.profiles.signals import Signal
 
     Moments: TypeAlias = npt.NDArray[np.float64]
 

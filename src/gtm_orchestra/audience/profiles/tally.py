@@ -16,7 +16,7 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 
-from gtm_orchestra.audience.distributions import fetch
+from gtm_orchestra.audience.profiles.distributions import fetch
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import Threshold
-from gtm_orchestra.audience.signals import Kind, Signal, Stage, stage_of, stage_rank
-from gtm_orchestra.audience.thresholds import (
+from gtm_orchestra.audience.profiles.signals import Kind, Signal, Stage, stage_of, stage_rank
+from gtm_orchestra.audience.profiles.thresholds import (
     Cut,
     RecencyCuts,
     deep_cut,
@@ -22,7 +22,7 @@ from gtm_orchestra.conditions.english import attribute_label as _label
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gtm_orchestra.audience.distributions import Distribution
+    from gtm_orchestra.audience.profiles.distributions import Distribution
 
 __all__ = ["Clause", "Milestone", "Reading", "StageValues", "find_stages", "read"]
 

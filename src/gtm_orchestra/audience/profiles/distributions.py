@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from gtm_orchestra.audience.signals import Signal
+    from gtm_orchestra.audience.profiles.signals import Signal
 
 __all__ = ["QUANTILES", "Distribution", "amount_of", "count_values", "fetch", "measure"]
 

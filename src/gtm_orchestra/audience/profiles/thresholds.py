@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from gtm_orchestra.audience.wording import in_days
 
 if TYPE_CHECKING:
-    from gtm_orchestra.audience.distributions import Distribution
-    from gtm_orchestra.audience.signals import Kind
+    from gtm_orchestra.audience.profiles.distributions import Distribution
+    from gtm_orchestra.audience.profiles.signals import Kind
 
 __all__ = ["Cut", "RecencyCuts", "deep_cut", "new_cut", "nice_days", "recency_cuts", "upper_cut"]
 

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gtm_orchestra.audience.contracts import Threshold
-    from gtm_orchestra.audience.reading import Clause, Reading
-    from gtm_orchestra.audience.signals import Kind, Stage
+    from gtm_orchestra.audience.profiles.reading import Clause, Reading
+    from gtm_orchestra.audience.profiles.signals import Kind, Stage
 
 __all__ = ["Candidate", "Phase", "candidates"]
 
