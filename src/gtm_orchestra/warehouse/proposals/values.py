@@ -59,6 +59,7 @@ _THOUSAND = re.compile(r"^[+-]?[1-9]\d{0,2}(?:[.,]\d{3})$")
 _NUMERIC = re.compile(r"^[+-]?\d[\d.,]*$")
 _MOST = 0.95
 _NUMBERS = 0.9
+_FEW, _SPELLINGS = 40, 20
 _PROSE_WORDS = 4.0
 _PROSE_LENGTH = 40.0
 
@@ -153,6 +154,8 @@ def _known_form(values: list[str]) -> ValueReading | None:
 
 
 def _read_truth(values: list[str]) -> ValueReading | None:
+    if len(values) > _SPELLINGS:
+        return None
     folded = sorted({fold(value) for value in values})
     yes = tuple(value for value in folded if value in YES)
     no = tuple(value for value in folded if value in NO)
@@ -163,6 +166,8 @@ def _read_truth(values: list[str]) -> ValueReading | None:
 
 def _read_number(values: list[str]) -> ValueReading | None:
     """Return how numbers are written, if nearly all values are numbers; a few others are missing then."""
+    if not any(_NUMERIC.match(_without_unit(value)[0]) for value in values[:: len(values) // _FEW + 1]):
+        return None
     pairs = [_without_unit(value) for value in values]
     found = [(bare, unit) for bare, unit in pairs if _NUMERIC.match(bare)]
     share = len(found) / len(values)
@@ -206,7 +211,8 @@ def _without_unit(value: str) -> tuple[str, str]:
 
 
 def _share(values: list[str], test: Callable[[str], bool]) -> float:
-    return sum(map(test, values)) / len(values)
+    # A few values rule a form out before all are read.
+    return sum(map(test, values)) / len(values) if any(map(test, values[:: len(values) // _FEW + 1])) else 0.0
 
 
 def _digits(value: str) -> int:
