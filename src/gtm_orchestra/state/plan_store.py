@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,6 +32,7 @@ __all__ = ["Anchor", "PlanStore", "Revision", "ViewState"]
 _PLAN_ID = re.compile(r"plan-[0-9]{8}T[0-9]{6}Z(-[0-9]{1,3})?")
 _GENESIS = "0" * 64
 _LOCK_WAIT_S = 10.0
+_KEPT = 16  # logs held in memory; about a megabyte each at the most
 
 
 @dataclass(frozen=True)
@@ -65,12 +67,27 @@ class ViewState:
     error: str = ""
 
 
+@dataclass(frozen=True)
+class _Verified:
+    """The bytes of a log as they were last verified, and what they say; other bytes are verified anew."""
+
+    data: bytes = b""
+    entries: tuple[dict[str, Any], ...] = ()
+    revisions: tuple[Revision, ...] = ()
+
+    @property
+    def head(self) -> str:
+        """The hash that the next entry goes on from."""
+        return str(self.entries[-1]["hash"]) if self.entries else _GENESIS
+
+
 class PlanStore:
     """The plans of one workspace."""
 
     def __init__(self, root: Path, locks: Path) -> None:
         self._folder = root / ".claude" / "plans"
         self._locks = locks
+        self._verified: dict[str, _Verified] = {}
 
     def new_id(self, at: datetime) -> str:
         """Return a plan id of this second that no plan has yet."""
@@ -106,10 +123,10 @@ class PlanStore:
     def anchor(self, plan_id: str, anchor: Anchor, *, at: datetime) -> None:
         """Write the journal's head into the log; the same head twice is written once."""
         with held(self._locks, plan_id, wait_s=_LOCK_WAIT_S):
-            entries = self._entries(plan_id)
+            known = self._read(plan_id)
             body = {"run": anchor.run_id, "seq": anchor.seq, "head": anchor.head}
-            if not any(entry["kind"] == "anchor" and entry["body"] == body for entry in entries):
-                self._write(plan_id, entries, "anchor", at, body)
+            if not any(entry["kind"] == "anchor" and entry["body"] == body for entry in known.entries):
+                self._write(plan_id, known, "anchor", at, body)
 
     def revisions(self, plan_id: str) -> tuple[Revision, ...]:
         """Return all revisions, the first first.
@@ -118,7 +135,7 @@ class PlanStore:
             UsageError: No such plan.
             IntegrityError: The log does not verify.
         """
-        return tuple(_revision(e["body"], plan_id) for e in self._entries(plan_id) if e["kind"] == "revision")
+        return self._read(plan_id).revisions
 
     def latest(self, plan_id: str) -> Revision:
         """Return the revision that holds now."""
@@ -126,12 +143,12 @@ class PlanStore:
 
     def anchors(self, plan_id: str) -> tuple[Anchor, ...]:
         """Return the journal heads that the log holds."""
-        found = (e["body"] for e in self._entries(plan_id) if e["kind"] == "anchor")
+        found = (e["body"] for e in self._read(plan_id).entries if e["kind"] == "anchor")
         return tuple(Anchor(body["run"], body["seq"], body["head"]) for body in found)
 
     def log_text(self, plan_id: str) -> list[dict[str, Any]]:
         """Return the verified entries of the log as they stand."""
-        return self._entries(plan_id)
+        return deepcopy(list(self._read(plan_id).entries))
 
     def view_path(self, plan_id: str) -> Path:
         """Return where the plan file lies."""
@@ -179,58 +196,48 @@ class PlanStore:
     ) -> Revision:
         plan_id = definition.plan_id
         with held(self._locks, plan_id, wait_s=_LOCK_WAIT_S):
-            entries = self._entries(plan_id, must_exist=False)
-            revisions = [_revision(e["body"], plan_id) for e in entries if e["kind"] == "revision"]
-            if len(revisions) != expected:
-                raise _conflict(plan_id, expected, revisions)
+            known = self._read(plan_id, must_exist=False)
+            if len(known.revisions) != expected:
+                raise _conflict(plan_id, expected, known.revisions)
             made = Revision(definition, change(expected + 1), digest_of(definition))
             body = {
                 "definition": definition.model_dump(mode="json"),
                 "change": made.change.model_dump(mode="json"),
                 "digest": made.digest,
             }
-            self._write(plan_id, entries, "revision", made.change.at, body)
+            self._write(plan_id, known, "revision", made.change.at, body)
             return made
 
-    def _write(
-        self, plan_id: str, entries: list[dict[str, Any]], kind: str, at: datetime, body: dict[str, Any]
-    ) -> None:
+    def _write(self, plan_id: str, known: _Verified, kind: str, at: datetime, body: dict[str, Any]) -> None:
         self._cut_torn_tail(plan_id)
         entry: dict[str, Any] = {
-            "seq": len(entries) + 1,
+            "seq": len(known.entries) + 1,
             "kind": kind,
             "at": at.isoformat(),
             "body": body,
-            "prev": entries[-1]["hash"] if entries else _GENESIS,
+            "prev": known.head,
         }
         entry["hash"] = _hash(entry)
         append_line(self._log(plan_id), canonical_json(entry))
 
-    def _entries(self, plan_id: str, *, must_exist: bool = True) -> list[dict[str, Any]]:
+    def _read(self, plan_id: str, *, must_exist: bool = True) -> _Verified:
+        """Return what a log says; what was verified before is not verified again while its bytes stand."""
         if _PLAN_ID.fullmatch(plan_id) is None or not self._log(plan_id).exists():
             if not must_exist and _PLAN_ID.fullmatch(plan_id) is not None:
-                return []
+                return _Verified()
             raise UsageError(f"no plan {plan_id[:80]!r} in this workspace", hint="see 'gtm plan list'")
         path = self._log(plan_id)
         with storage_errors(path.name):
-            lines = path.read_bytes().split(b"\n")
+            data = path.read_bytes()
         # What follows the last newline was never acknowledged: a write that a crash cut short.
-        entries: list[dict[str, Any]] = []
-        previous = _GENESIS
-        for number, line in enumerate(lines[:-1], start=1):
-            entry = parse_json(line, what=f"{path.name} line {number}", max_bytes=2 * MAX_BYTES)
-            if (
-                not isinstance(entry, dict)
-                or entry.get("prev") != previous
-                or entry.get("hash") != _hash(entry)
-            ):
-                raise IntegrityError(
-                    f"{path.name} was changed at entry {number} of {len(lines) - 1}",
-                    hint="restore the file from version control; 'gtm plan verify' tells when it is whole",
-                )
-            previous = str(entry["hash"])
-            entries.append(entry)
-        return entries
+        data = data[: data.rfind(b"\n") + 1]
+        known = self._verified.get(plan_id, _Verified())
+        if not data.startswith(known.data):
+            known = _Verified()
+        if len(data) > len(known.data):
+            known = _extended(known, data, plan_id)
+            self._verified = dict([*self._verified.items(), (plan_id, known)][-_KEPT:])
+        return known
 
     def _cut_torn_tail(self, plan_id: str) -> None:
         path = self._log(plan_id)
@@ -242,6 +249,25 @@ class PlanStore:
             if whole < len(data):
                 with path.open("r+b") as handle:
                     handle.truncate(whole)
+
+
+def _extended(known: _Verified, data: bytes, plan_id: str) -> _Verified:
+    """Return what is known of a log and of the lines behind that: parsed, their chain recomputed."""
+    name, head = f"{plan_id}.log.jsonl", known.head
+    lines = data[len(known.data) :].split(b"\n")[:-1]
+    entries = list(known.entries)
+    for number, line in enumerate(lines, start=len(entries) + 1):
+        entry = parse_json(line, what=f"{name} line {number}", max_bytes=2 * MAX_BYTES)
+        if not isinstance(entry, dict) or entry.get("prev") != head or entry.get("hash") != _hash(entry):
+            raise IntegrityError(
+                f"{name} was changed at entry {number} of {len(known.entries) + len(lines)}",
+                hint="restore the file from version control; 'gtm plan verify' tells when it is whole",
+            )
+        head = str(entry["hash"])
+        entries.append(entry)
+    new = entries[len(known.entries) :]
+    revisions = tuple(_revision(entry["body"], plan_id) for entry in new if entry["kind"] == "revision")
+    return _Verified(data, tuple(entries), known.revisions + revisions)
 
 
 def _hash(entry: dict[str, Any]) -> str:
@@ -259,7 +285,7 @@ def _revision(body: dict[str, Any], plan_id: str) -> Revision:
         ) from error
 
 
-def _conflict(plan_id: str, expected: int, revisions: list[Revision]) -> ConflictError:
+def _conflict(plan_id: str, expected: int, revisions: tuple[Revision, ...]) -> ConflictError:
     if not expected:
         return ConflictError(f"plan {plan_id!r} exists already", hint="see 'gtm plan show'")
     last = revisions[-1].change if revisions else None
