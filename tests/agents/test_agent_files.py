@@ -10,7 +10,7 @@ import yaml
 
 from gtm_orchestra.agents import activation, governance, intake, testing_lead
 from gtm_orchestra.agents.registry import registered_handlers
-from gtm_orchestra.audience import model_answers
+from gtm_orchestra.audience.request import model_answers
 from gtm_orchestra.content import content_root, find_content
 
 AGENTS = ("customer-data-engineer", "governance", "personalization-architect", "testing-lead")

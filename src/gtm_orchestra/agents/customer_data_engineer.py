@@ -45,4 +45,12 @@ def consent_review(ctx: TaskContext) -> ConsentReport:
     frame = people_frame(warehouse, ctx.config, ctx.as_of)
     asked = cast("list[Channel]", [name for name in ctx.inputs.get("channels", CHANNELS) if name in CHANNELS])
     ctx.progress(f"reviewing consent of {frame.people:,} people for {', '.join(asked)}")
-    return review_consent(warehouse, ctx.config, ctx.as_of, frame, asked)
+    report = review_consent(warehouse, ctx.config, ctx.as_of, frame, asked)
+    if ctx.config.consent.page is None:
+        return report
+    from gtm_orchestra.audience.consent_page import exercise_consent_page  # noqa: PLC0415
+
+    ctx.progress("opting in and out on the consent page")
+    tried = exercise_consent_page(ctx.config.consent.page, ctx.put_file)
+    findings = sorted((*report.findings, *tried), key=lambda finding: finding.finding_id)
+    return report.model_copy(update={"findings": tuple(findings)})

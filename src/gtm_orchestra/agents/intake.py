@@ -16,7 +16,7 @@ __all__ = ["objective_intake"]
 @handler("objective-intake", agent="personalization-architect")
 def objective_intake(ctx: TaskContext) -> Objectives:
     """Return goals, personas, stages, metrics, constraints and timeline of the initiative."""
-    from gtm_orchestra.audience.intake import Request, take_objectives  # noqa: PLC0415 loads the engine
+    from gtm_orchestra.audience.request.objectives import Request, take_objectives  # noqa: PLC0415 loads the engine
     from gtm_orchestra.warehouse.people import people_frame  # noqa: PLC0415
 
     warehouse = ctx.open_warehouse()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gtm_orchestra.audience.contracts import DataUse, Finding, GovernancePlan, OwnerDuty
-from gtm_orchestra.audience.timeline import LEAD_DAYS, working_days
+from gtm_orchestra.audience.request.timeline import LEAD_DAYS, working_days
 from gtm_orchestra.config import parse_duration
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import ibis
 
 from gtm_orchestra.audience.activation import attributes_of
 from gtm_orchestra.audience.contracts import Finding, Measurability, Measure
-from gtm_orchestra.audience.intake import shown
+from gtm_orchestra.audience.request.objectives import shown
 from gtm_orchestra.conditions import parse, to_ibis
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.warehouse.metrics import metric_gap, metric_levels

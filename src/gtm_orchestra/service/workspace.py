@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from gtm_orchestra.audience.request.kpis import check_metrics
 from gtm_orchestra.config import load_config
 from gtm_orchestra.errors import PolicyError, UsageError
 from gtm_orchestra.plans.diff import diff_definitions
@@ -331,6 +332,7 @@ class Workspace:
         """Return the plan that a request makes today, and the revision it would replace, if there is one."""
         known = {self.plans.latest(plan_id).definition.initiative for plan_id in self.plans.ids()}
         initiative = checked_initiative(inputs.initiative, known)
+        check_metrics(inputs.model_dump().get("metrics", ()), self.config)
         with self.open_warehouse() as warehouse:
             sources = data_sources_of(self.config, warehouse)
         existing = self._plan_of(command, initiative)

@@ -13,13 +13,13 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import ConstraintReading
-from gtm_orchestra.audience.terms import Group, Terms, Unavailable
+from gtm_orchestra.audience.request.terms import Group, Terms, Unavailable
 from gtm_orchestra.config import CHANNELS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gtm_orchestra.audience.vocabulary import Vocabulary
+    from gtm_orchestra.audience.request.vocabulary import Vocabulary
     from gtm_orchestra.config import Channel, Config, Place
 
 __all__ = ["read_constraints"]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtm_orchestra.audience.timeline import read_timeline, working_days
+from gtm_orchestra.audience.request.timeline import read_timeline, working_days
 
 AS_OF = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

@@ -10,15 +10,15 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.audience.regions import country_style, find_region, members_as
+from gtm_orchestra.audience.request.regions import country_style, find_region, members_as
 from gtm_orchestra.audience.wording import tokens_of
 from gtm_orchestra.errors import ConditionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gtm_orchestra.audience.regions import CountryStyle
-    from gtm_orchestra.audience.vocabulary import Vocabulary
+    from gtm_orchestra.audience.request.regions import CountryStyle
+    from gtm_orchestra.audience.request.vocabulary import Vocabulary
     from gtm_orchestra.config import AttributeSettings, Channel, Config
 
 __all__ = ["Group", "Terms", "Unavailable"]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gtm_orchestra.audience.kpis import check_metrics, find_metric, read_metrics
+from gtm_orchestra.audience.request.kpis import check_metrics, find_metric, read_metrics
 from gtm_orchestra.config import Config
 from gtm_orchestra.errors import UsageError
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.audience.constraints import read_constraints
 from gtm_orchestra.audience.contracts import Finding, MetricReading, Objectives, Persona
-from gtm_orchestra.audience.kpis import read_metrics
-from gtm_orchestra.audience.timeline import read_timeline
-from gtm_orchestra.audience.vocabulary import FrameVocabulary
+from gtm_orchestra.audience.request.constraints import read_constraints
+from gtm_orchestra.audience.request.kpis import read_metrics
+from gtm_orchestra.audience.request.timeline import read_timeline
+from gtm_orchestra.audience.request.vocabulary import FrameVocabulary
 from gtm_orchestra.audience.wording import tokens_of
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtm_orchestra.audience.constraints import read_constraints
-from gtm_orchestra.audience.vocabulary import FrameVocabulary
+from gtm_orchestra.audience.request.constraints import read_constraints
+from gtm_orchestra.audience.request.vocabulary import FrameVocabulary
 from gtm_orchestra.conditions import parse
 from gtm_orchestra.config import Channel, Config
 from gtm_orchestra.warehouse.connection import open_warehouse
