@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def rename(document: tomlkit.TOMLDocument) -> None:
-    document["workspace"]["name"] = "New"  # type: ignore[index]  # the text above has it
+    document["workspace"]["name"] = "New"
 
 
 def test_an_edit_keeps_comments_order_and_permissions(path: Path) -> None:
