@@ -302,7 +302,7 @@ def _parsed(text: str) -> list[tuple[int, dict[str, str]]]:
         if tuple(header) != _COLUMNS:
             raise UsageError(
                 f"the CSV has the columns {', '.join(header)[:200] or 'none'}, not {', '.join(_COLUMNS)}",
-                hint="export it again with 'gtm catalog export' and edit only review and reason",
+                hint="export it again with 'gtm catalog review --csv FILE' and edit only review and reason",
             )
         found = []
         for cells in reader:
@@ -316,6 +316,6 @@ def _parsed(text: str) -> list[tuple[int, dict[str, str]]]:
             found.append((reader.line_num, dict(zip(_COLUMNS, map(_unguarded, cells), strict=True))))
     except csv.Error as error:
         raise UsageError(
-            f"this is no CSV: {error}", hint="export it again with 'gtm catalog export'"
+            f"this is no CSV: {error}", hint="export it again with 'gtm catalog review --csv FILE'"
         ) from error
     return found
