@@ -28,13 +28,13 @@ def serve() -> Iterator[Callable[[str], str]]:
 
     def start(body: str) -> str:
         class Page(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:  # noqa: N802 - http.server calls it so
+            def do_GET(self) -> None:
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html")
                 self.end_headers()
                 self.wfile.write(f"<!doctype html><title>Consent</title>{body}".encode())
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in http.server
                 del format, args
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Page)

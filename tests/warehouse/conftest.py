@@ -1,5 +1,6 @@
 """A company of forty people, small enough to count by hand, in any engine."""
 
+# ruff: noqa: S608 - queries over literals make these tables
 from __future__ import annotations
 
 from datetime import UTC, datetime
@@ -90,7 +91,9 @@ def load_postgres(url: str, folder: Path) -> None:
     with psycopg.connect(url, autocommit=True) as server, server.cursor() as cursor:
         for file in sorted(folder.glob("*.parquet")):
             described = con.execute(f"DESCRIBE SELECT * FROM '{file}'").fetchall()
-            columns = [(row[0], types.get(row[1], row[1] if "ENUM" not in row[1] else "text")) for row in described]
+            columns = [
+                (row[0], types.get(row[1], row[1] if "ENUM" not in row[1] else "text")) for row in described
+            ]
             declared = ", ".join(f'"{name}" {type_}' for name, type_ in columns)
             cursor.execute(f'CREATE TABLE "{file.stem}" ({declared})')
             with cursor.copy(f'COPY "{file.stem}" FROM STDIN') as copy:
@@ -123,103 +126,104 @@ def company(tmp_path: Path) -> Company:
     return Company(tmp_path)
 
 
+GTM_TOML: dict[str, Any] = {
+    "workspace": {"name": "Small company", "timezone": "Europe/Berlin"},
+    "tables": {
+        "people": {
+            "table": "people",
+            "columns": {
+                "key": "id",
+                "email": "email",
+                "created_at": "created",
+                "loaded_at": "loaded",
+                "account": "account",
+            },
+            "freshness": "48h",
+        },
+        "events": {
+            "table": "events",
+            "columns": {
+                "person": "person",
+                "anonymous": "visitor",
+                "time": "at",
+                "name": "name",
+                "loaded_at": "loaded",
+            },
+        },
+        "identities": {"table": "identities", "columns": {"anonymous": "visitor", "person": "person"}},
+        "consents": {
+            "table": "consents",
+            "columns": {
+                "person": "person",
+                "purpose": "purpose",
+                "status": "status",
+                "at": "at",
+                "proof": "proof",
+            },
+        },
+        "accounts": {"table": "accounts", "columns": {"key": "id", "name": "name"}},
+    },
+    "consent": {
+        "valid_for": "730d",
+        "snapshots": {"news": {"column": "newsletter", "granted": ["yes"], "denied": ["no"]}},
+    },
+    "channels": {
+        "email": {"purpose": "mail", "identifier": "email", "system": "HubSpot"},
+        "web": {"purpose": "site"},
+        "ads": {"purpose": "news", "identifier": "plan"},
+    },
+    "people": {"dana": {"name": "Dana", "roles": ["privacy-lead"]}},
+    "suppressions": {
+        "employees": {"condition": {"is_employee": True}, "reason": "Staff see the product anyway."},
+    },
+    "attributes": {
+        "plan": {"table": "people", "column": "plan", "type": "string", "sensitivity": "none"},
+        "seats": {"table": "people", "column": "seats", "type": "number", "sensitivity": "none"},
+        "signed_up": {"table": "people", "column": "created", "type": "timestamp", "sensitivity": "none"},
+        "is_employee": {
+            "table": "people",
+            "column": "employee",
+            "type": "boolean",
+            "sensitivity": "internal",
+            "review": "denied",
+        },
+        "company_staff": {
+            "table": "accounts",
+            "column": "staff",
+            "type": "number",
+            "sensitivity": "none",
+        },
+        "logins_30d": {
+            "table": "events",
+            "event": "login",
+            "measure": "count",
+            "window": "30d",
+            "type": "number",
+        },
+        "login_days_30d": {
+            "table": "events",
+            "event": "login",
+            "measure": "distinct_days",
+            "window": "30d",
+            "type": "number",
+        },
+        "days_since_any": {
+            "table": "events",
+            "event": "*",
+            "measure": "days_since_last",
+            "type": "number",
+        },
+        "purchases_30d": {
+            "table": "events",
+            "event": "logins",
+            "measure": "count",
+            "window": "30d",
+            "type": "number",
+        },
+        "industry": {"table": "people", "column": "industry", "type": "string"},
+    },
+}
+
+
 def _config(url: str, sections: dict[str, Any]) -> Config:
-    raw: dict[str, Any] = {
-        "workspace": {"name": "Small company", "timezone": "Europe/Berlin"},
-        "source": {"url": url},
-        "tables": {
-            "people": {
-                "table": "people",
-                "columns": {
-                    "key": "id",
-                    "email": "email",
-                    "created_at": "created",
-                    "loaded_at": "loaded",
-                    "account": "account",
-                },
-                "freshness": "48h",
-            },
-            "events": {
-                "table": "events",
-                "columns": {
-                    "person": "person",
-                    "anonymous": "visitor",
-                    "time": "at",
-                    "name": "name",
-                    "loaded_at": "loaded",
-                },
-            },
-            "identities": {"table": "identities", "columns": {"anonymous": "visitor", "person": "person"}},
-            "consents": {
-                "table": "consents",
-                "columns": {
-                    "person": "person",
-                    "purpose": "purpose",
-                    "status": "status",
-                    "at": "at",
-                    "proof": "proof",
-                },
-            },
-            "accounts": {"table": "accounts", "columns": {"key": "id", "name": "name"}},
-        },
-        "consent": {
-            "valid_for": "730d",
-            "snapshots": {"news": {"column": "newsletter", "granted": ["yes"], "denied": ["no"]}},
-        },
-        "channels": {
-            "email": {"purpose": "mail", "identifier": "email", "system": "HubSpot"},
-            "web": {"purpose": "site"},
-            "ads": {"purpose": "news", "identifier": "plan"},
-        },
-        "people": {"dana": {"name": "Dana", "roles": ["privacy-lead"]}},
-        "suppressions": {
-            "employees": {"condition": {"is_employee": True}, "reason": "Staff see the product anyway."},
-        },
-        "attributes": {
-            "plan": {"table": "people", "column": "plan", "type": "string", "sensitivity": "none"},
-            "seats": {"table": "people", "column": "seats", "type": "number", "sensitivity": "none"},
-            "signed_up": {"table": "people", "column": "created", "type": "timestamp", "sensitivity": "none"},
-            "is_employee": {
-                "table": "people",
-                "column": "employee",
-                "type": "boolean",
-                "sensitivity": "internal",
-                "review": "denied",
-            },
-            "company_staff": {
-                "table": "accounts",
-                "column": "staff",
-                "type": "number",
-                "sensitivity": "none",
-            },
-            "logins_30d": {
-                "table": "events",
-                "event": "login",
-                "measure": "count",
-                "window": "30d",
-                "type": "number",
-            },
-            "login_days_30d": {
-                "table": "events",
-                "event": "login",
-                "measure": "distinct_days",
-                "window": "30d",
-                "type": "number",
-            },
-            "days_since_any": {
-                "table": "events",
-                "event": "*",
-                "measure": "days_since_last",
-                "type": "number",
-            },
-            "purchases_30d": {
-                "table": "events",
-                "event": "logins",
-                "measure": "count",
-                "window": "30d",
-                "type": "number",
-            },
-            "industry": {"table": "people", "column": "industry", "type": "string"},
-        },
-    }
-    return Config.model_validate(raw | sections)
+    return Config.model_validate({**GTM_TOML, "source": {"url": url}, **sections})

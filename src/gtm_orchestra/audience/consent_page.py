@@ -1,7 +1,7 @@
-"""Opting in and out on the consent page that gtm.toml names, tried in a browser, with screenshots as evidence.
+"""Opting in and out on the consent page that gtm.toml names, tried in a browser, with screenshots.
 
-The browser starts empty, loads from the page's own host only, and is closed afterwards. What counts is what the
-page remembers: cookies, local storage, and whether a control says that it is on.
+The browser starts empty, loads from the page's own host only, and is closed afterwards. What counts is what
+the page remembers: cookies, local storage, and whether a control says that it is on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ _PATIENCE_MS = 10_000
 _STORED = "() => JSON.stringify(Object.entries(localStorage).sort())"
 _SWITCHES = """() => JSON.stringify([...document.querySelectorAll(
     'input[type=checkbox], input[type=radio], [role=switch], [role=checkbox], [aria-pressed]')].map(
-    e => [e.id || e.name || '', e.checked ?? e.getAttribute('aria-checked') ?? e.getAttribute('aria-pressed')]))"""
+    e => [e.id || e.name || '',
+          e.checked ?? e.getAttribute('aria-checked') ?? e.getAttribute('aria-pressed')]))"""
 
 
 def exercise_consent_page(url: str, put_file: Callable[[str, str, bytes], str]) -> tuple[Finding, ...]:

@@ -31,7 +31,7 @@ _SSN = re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]
 
 _PERSONAL_NAMES: tuple[tuple[str, str], ...] = (
     ("email", r"e ?mail|mail address"),
-    ("phone", r"phone|telephone|mobile|cell|msisdn|fax"),
+    ("phone", r"(mobile ?)?phone|telephone|mobile|cell|msisdn|fax"),
     ("name", r"(first|last|full|middle|sur|given|family|maiden) ?name|contact name|person name"),
     ("address", r"street|postal address|home address|mailing address|address line|address"),
     ("date of birth", r"birth ?(day|date)?|date of birth|dob"),
