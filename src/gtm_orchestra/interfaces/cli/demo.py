@@ -9,7 +9,7 @@ import click
 from gtm_orchestra.errors import UsageError
 from gtm_orchestra.interfaces.cli.options import emit, open_workspace
 from gtm_orchestra.interfaces.cli.progress import shown_progress
-from gtm_orchestra.interfaces.cli.story import exit_code_of, report_path
+from gtm_orchestra.interfaces.cli.story import exit_code_of, report_path, shown_path
 from gtm_orchestra.service.standing import headline_of
 
 _MOST_PEOPLE = 2_000_000
@@ -44,7 +44,7 @@ def demo(folder: str, people: int, seed: int) -> int:
     ready = "ready for your review" if segment.status == "waiting" else segment.why
     emit(
         f"Found: {headline_of(space, segment)} {ready[:1].upper()}{ready[1:]}.\n"
-        f"Report: {path}\n"
+        f"Report: {shown_path(path) if path else 'none'}\n"
         "Next, on your own data: gtm init my-workspace --source PATH_OR_URL",
         None,
         as_json=False,

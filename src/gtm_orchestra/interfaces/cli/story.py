@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.service.workspace import Workspace
     from gtm_orchestra.state.journal import Question
 
-__all__ = ["exit_code_of", "question_line", "report_path", "segment_text"]
+__all__ = ["exit_code_of", "question_line", "report_path", "segment_text", "shown_path"]
 
 _EXIT_CODES = {"done": 0, "failed": 5, "blocked": 3, "waiting": 4, "escalated": 5, "rejected": 8}
 
@@ -42,7 +42,7 @@ def segment_text(space: Workspace, segment: Segment) -> str:
     lines.append(status if segment.status in {"done", "waiting"} else f"{status} {segment.why}")
     path = report_path(segment)
     if path is not None:
-        lines.append(f"Report: {_short(space, path)}")
+        lines.append(f"Report: {shown_path(path)}")
     lines += [question_line(question) for question in segment.questions]
     lines.append(f"Next: {next_command(segment)}")
     return "\n".join(lines)
@@ -66,5 +66,7 @@ def question_line(question: Question) -> str:
     )
 
 
-def _short(space: Workspace, path: Path) -> str:
-    return str(path.relative_to(space.root)) if path.is_relative_to(space.root) else str(path)
+def shown_path(path: Path) -> str:
+    """Return a path as a person in this folder would write it."""
+    here = path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
