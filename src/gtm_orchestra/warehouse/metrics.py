@@ -17,18 +17,15 @@ The window ends at the as-of. A query in `sql` is taken as it is: the window is 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import ibis
-from ibis.backends.sql.datatypes import DuckDBType
 
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.errors import SourceError
 from gtm_orchestra.warehouse.behaviour import event_names, stitches
-from gtm_orchestra.warehouse.connection import engine_errors
 from gtm_orchestra.warehouse.roles import Reading, role_table
 from gtm_orchestra.warehouse.values import Column, as_key, as_number, as_text, moment
 
@@ -275,23 +272,8 @@ def _opportunities(warehouse: Warehouse, config: Config, as_of: datetime, window
     return summed.mutate(base=ibis.literal(1.0))
 
 
-def _rows_of(warehouse: Warehouse, query: str) -> ibis.Table:
-    if warehouse.engine != "duckdb":
-        return warehouse.con.sql(query)
-    # ibis 12 asks DuckDB for the columns through a call that DuckDB 1.5 warns about.
-    found = warehouse.con.con.sql(query)
-    types = [DuckDBType.from_string(str(kind)) for kind in found.types]
-    return warehouse.con.sql(query, schema=dict(zip(found.columns, types, strict=True)))
-
-
 def _from_query(warehouse: Warehouse, settings: MetricSettings) -> ibis.Table:
-    query = str(settings.sql).strip().rstrip(";")
-    for name in warehouse.table_names():
-        # A file becomes a table of the engine when it is opened; the query reads it by name.
-        if re.search(rf"\b{re.escape(name)}\b", query):
-            warehouse.table(name)
-    with engine_errors("the sql of a metric in gtm.toml"):
-        rows = _rows_of(warehouse, query)
+    rows = warehouse.sql(str(settings.sql).strip().rstrip(";"))
     lacking = [column for column in ("person", "value") if column not in rows.columns]
     if lacking:
         raise SourceError(
