@@ -8,8 +8,9 @@ is slow; arms whose dependencies cross run level by level.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypedDict
 
+from langchain_core.runnables import Runnable
 from langgraph.graph import END, START, StateGraph
 
 from gtm_orchestra.graphs.task import run_gate, run_task
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     import networkx as nx
+    from langchain_core.runnables import RunnableConfig
     from langgraph.checkpoint.base import BaseCheckpointSaver
     from langgraph.graph.state import CompiledStateGraph
 
@@ -40,11 +42,35 @@ class PlanState(TypedDict):
     outcomes: Annotated[dict[str, dict[str, Any]], _merged]
 
 
-class Node(Protocol):
-    """What LangGraph calls for a task or gate."""
+class Node(Runnable[PlanState, dict[str, Any]]):
+    """What LangGraph calls for a task or gate.
 
-    async def __call__(self, state: PlanState) -> dict[str, Any]:
+    A plain function would do, but its type hints and byte code would be read at every compilation.
+    """
+
+    def __init__(
+        self, name: str, before: tuple[str, ...], work: Callable[[Mapping[str, Outcome]], Awaitable[Outcome]]
+    ) -> None:
+        self.name = name
+        self._before = before
+        self._work = work
+
+    def invoke(self, *_arguments: object, **_options: object) -> NoReturn:
+        """Refuse: a plan runs in an event loop."""
+        raise NotImplementedError("a plan's graph has only the asynchronous interface")
+
+    async def ainvoke(
+        self,
+        input: PlanState,  # noqa: A002 - its name in the base
+        config: RunnableConfig | None = None,
+        **_options: object,
+    ) -> dict[str, Any]:
         """Return the node's own outcome, as an update of the state."""
+        _ = config
+        seen = input["outcomes"]
+        before = {node: Outcome.model_validate(seen[node]) for node in self._before if node in seen}
+        outcome = await self._work(before)
+        return {"outcomes": {self.get_name(): outcome.model_dump(mode="json", exclude_defaults=True)}}
 
 
 def compile_plan(
@@ -63,16 +89,8 @@ def compile_plan(
 
 
 def _nodes(plan: PlanDefinition, services: RunServices, graph: nx.DiGraph[str]) -> dict[str, Node]:
-    def before(node: str, state: PlanState) -> dict[str, Outcome]:
-        seen = state["outcomes"]
-        return {p: Outcome.model_validate(seen[p]) for p in sorted(graph.predecessors(node)) if p in seen}
-
     def node_of(name: str, work: Callable[[Mapping[str, Outcome]], Awaitable[Outcome]]) -> Node:
-        async def node(state: PlanState) -> dict[str, Any]:
-            outcome = await work(before(name, state))
-            return {"outcomes": {name: outcome.model_dump(mode="json", exclude_defaults=True)}}
-
-        return node
+        return Node(name, tuple(sorted(graph.predecessors(name))), work)
 
     tasks = {task.task_id: node_of(task.task_id, partial(run_task, task, services)) for task in plan.tasks}
     gates = {gate.gate_id: node_of(gate.gate_id, partial(run_gate, gate, services)) for gate in plan.gates}

@@ -76,7 +76,10 @@ class Driver:
                 self._environment.journal.append(run_id, Entry("run.resumed", "", {"retry": retry}))
             self._environment.journal.set_status(run_id, "running")
             services = JournalServices(self._environment, run, plan)
-            outcomes = await _invoke(plan, services)
+            try:
+                outcomes = await _invoke(plan, services)
+            finally:
+                services.close()
             return self._close(run, plan, outcomes)
 
     def refresh_view(self, plan_id: str) -> None:
@@ -99,6 +102,7 @@ class Driver:
         questions = journal.question_list(run_id=run.run_id, status="open")
         status, why = _status(outcomes, questions)
         folder = self._publish(run, plan, outcomes)
+        self._environment.artifacts.sync()
         journal.set_status(run.run_id, status, why=why)
         row = journal.run(run.run_id)
         self._plans.anchor(run.plan_id, Anchor(run.run_id, row.seq, row.head), at=self._environment.clock())

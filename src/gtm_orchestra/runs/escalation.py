@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.plans.model import EscalationTrigger, PlanDefinition
     from gtm_orchestra.runs.history import History
 
-__all__ = ["escalation_question", "facts_of", "fired"]
+__all__ = ["escalation_question", "facts_of", "fired", "moves_figures"]
 
 # What the seeds call consent or compliance blockers.
 _COMPLIANCE = frozenset({"consent_gap", "special_category_used"})
@@ -32,7 +32,7 @@ def facts_of(plan: PlanDefinition, history: History, results: Mapping[str, Any])
     figures: Counter[tuple[str, str]] = Counter()
     for task in plan.tasks:
         failed = history.failures_ever.get(task.task_id, 0)
-        for name in {task.function.lower(), task.kind}:
+        for name in {task.function.lower(), task.kind} if failed else ():
             figures["failures", name] += failed
     blockers = {
         finding["finding_id"]
@@ -46,6 +46,11 @@ def facts_of(plan: PlanDefinition, history: History, results: Mapping[str, Any])
         for attribute in results.get("inventory", {}).get("attributes", ())
     )
     return Facts(dict(figures))
+
+
+def moves_figures(result: Mapping[str, Any]) -> bool:
+    """Whether a result holds anything that `facts_of` counts."""
+    return bool(result.get("findings") or result.get("attributes"))
 
 
 def fired(plan: PlanDefinition, history: History, facts: Facts) -> tuple[EscalationTrigger, ...]:

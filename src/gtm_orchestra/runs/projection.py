@@ -61,12 +61,11 @@ def _progress(plan: PlanDefinition, history: History) -> tuple[TaskProgress, ...
 
 def approvals_of(row: RunRow, journal: Journal) -> list[ApprovalRecord]:
     """Return the approvals of one run, open and decided."""
+    asked = [question for question in journal.question_list(run_id=row.run_id) if question.kind == "approval"]
+    if not asked:
+        return []
     decisions = {r.body["question_id"]: r for r in journal.records(row.run_id) if r.kind == "decision"}
-    return [
-        _approval(question, decisions.get(question.question_id))
-        for question in journal.question_list(run_id=row.run_id)
-        if question.kind == "approval"
-    ]
+    return [_approval(question, decisions.get(question.question_id)) for question in asked]
 
 
 def _approval(question: Question, decision: Record | None) -> ApprovalRecord:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from gtm_orchestra.plans.names import slug
 from gtm_orchestra.plans.outcome import FINISHED, Outcome
 from gtm_orchestra.plans.parse import canonical_json
 from gtm_orchestra.policy.decisions import resolve_approvers
-from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired
+from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired, moves_figures
 from gtm_orchestra.runs.history import MAX_INTERRUPTIONS, History
 from gtm_orchestra.runs.live_review import live_review
 from gtm_orchestra.runs.questions import approval_question
@@ -42,7 +43,7 @@ class Environment:
     """What a workspace lends to every run.
 
     Attributes:
-        open_warehouse: Opens a read-only connection; each attempt gets one of its own and it is closed after.
+        open_warehouse: Opens a read-only connection; the tasks of a segment share it, see the same data.
         agents: Agent name → why it cannot work now, or ''.
         review: Reviews a plan against what exists.
         previous: (initiative, output_var, before run) → the last earlier result, or None.
@@ -80,7 +81,13 @@ class JournalServices:
         self._journal = environment.journal
         self.history = History.of(self._journal.records(run.run_id))
         self._documents: dict[str, Any] = {}
+        self._opening = threading.Lock()
+        self._warehouse: Warehouse | None = None
+        self._gates = frozenset(gate.gate_id for gate in plan.gates)
+        self._producers = {task.output_var: task.task_id for task in plan.tasks}
         self._close_interrupted()
+        # A process may have died between an outcome and the question that it raises.
+        self._pull_triggers()
 
     @property
     def plan(self) -> PlanDefinition:
@@ -90,10 +97,7 @@ class JournalServices:
     def finished(self, node: str) -> Outcome | None:
         """Return how a node ended, if its results are still there and whole."""
         outcome = self.history.outcomes.get(node)
-        if outcome is None or outcome.name not in FINISHED:
-            return None
-        kept = [outcome.output, *outcome.artifacts.values()] if outcome.output else []
-        if not all(self._environment.artifacts.has(sha256) for sha256 in kept):
+        if outcome is None or outcome.name not in FINISHED or not self._is_whole(outcome):
             return None
         self._environment.progress(node, "served", outcome.name)
         return outcome
@@ -121,16 +125,25 @@ class JournalServices:
         """Run the task's handler in a thread and keep its result by content."""
         handler = self._environment.handlers[task.kind]
         files: dict[str, str] = {}
-        opened: list[Warehouse] = []
-        context = self._context(task, agent, files, opened)
+        context = self._context(task, agent, files)
         inputs = self.results(task.input)
         try:
             result = await asyncio.to_thread(handler, context, inputs)
-        finally:
-            for warehouse in opened:
-                warehouse.close()
-        document = canonical_json(result.model_dump(mode="json"))
-        return Performed(output=self._environment.artifacts.put(document), artifacts=files)
+        except BaseException:
+            # Whatever it was, the next attempt starts on a connection of its own.
+            self._forget_warehouse()
+            raise
+        document = result.model_dump(mode="json")
+        output = self._environment.artifacts.put(canonical_json(document))
+        self._documents[output] = document
+        return Performed(output=output, artifacts=files)
+
+    def close(self) -> None:
+        """Close the connection to the customer data; the segment is over."""
+        with self._opening:
+            warehouse, self._warehouse = self._warehouse, None
+        if warehouse is not None:
+            warehouse.close()
 
     def describe(self, error: Exception, task: Task) -> str:
         """Return an error in plain words, never a foreign error's own: they may hold a customer's value."""
@@ -148,18 +161,18 @@ class JournalServices:
     def results(self, variables: tuple[str, ...]) -> dict[str, Any]:
         """Return result documents by output_var, of the tasks that delivered."""
         found: dict[str, Any] = {}
-        for outcome in self.history.outcomes.values():
-            if outcome.output_var in variables and outcome.usable:
-                found[outcome.output_var] = self._document(outcome.output)
+        for variable in variables:
+            if outcome := self._producer(variable):
+                found[variable] = self._document(outcome.output)
         return found
 
     def record(self, outcome: Outcome) -> None:
         """Journal how a node ended, then look whether a trigger fires."""
-        is_gate = any(gate.gate_id == outcome.node for gate in self._plan.gates)
         body = outcome.model_dump(mode="json", exclude_defaults=True)
-        self._write("gate.outcome" if is_gate else "task.outcome", outcome.node, body)
+        self._write("gate.outcome" if outcome.node in self._gates else "task.outcome", outcome.node, body)
         self._environment.progress(outcome.node, "ended", outcome.name)
-        self._pull_triggers()
+        if outcome.output and moves_figures(self._document(outcome.output)):
+            self._pull_triggers()
 
     def ask(self, gate: Gate) -> Outcome:
         """Return a person's decision on an approval gate; without one, ask and return `waiting`."""
@@ -183,6 +196,7 @@ class JournalServices:
                 "kind": "approval",
                 "approvers": question.body["approvers"],
             }
+            self._environment.artifacts.sync()
             self._journal.append(
                 self._run.run_id, Entry("question.asked", gate.gate_id, body), durable=True, question=question
             )
@@ -219,13 +233,8 @@ class JournalServices:
     def _questions(self, kind: str) -> list[Any]:
         return [q for q in self._journal.question_list(run_id=self._run.run_id) if q.kind == kind]
 
-    def _context(self, task: Task, agent: str, files: dict[str, str], opened: list[Warehouse]) -> TaskContext:
+    def _context(self, task: Task, agent: str, files: dict[str, str]) -> TaskContext:
         environment = self._environment
-
-        def open_once() -> Warehouse:
-            if not opened:
-                opened.append(environment.open_warehouse())
-            return opened[0]
 
         def put_file(name: str, _media_type: str, data: bytes) -> str:
             files[name] = environment.artifacts.put(data)
@@ -240,7 +249,7 @@ class JournalServices:
             config=environment.config,
             root=environment.root,
             as_of=self._run.as_of,
-            open_warehouse=open_once,
+            open_warehouse=self._open_warehouse,
             put_file=put_file,
             review_plan=lambda: self._review(task),
             previous=lambda variable: environment.previous(self._run, variable),
@@ -257,9 +266,32 @@ class JournalServices:
             records=self._journal.records(self._run.run_id),
         )
 
+    def _open_warehouse(self) -> Warehouse:
+        """Return the segment's connection: all tasks see the same data, and the person frame is made once."""
+        with self._opening:
+            if self._warehouse is None:
+                self._warehouse = self._environment.open_warehouse()
+            return self._warehouse
+
+    def _forget_warehouse(self) -> None:
+        # Not closed: a handler that timed out may still be reading from it in its thread.
+        with self._opening:
+            self._warehouse = None
+
     def _write(self, kind: Any, node: str, body: Mapping[str, Any], *, durable: bool = False) -> None:  # noqa: ANN401 - an EventKind
         self._journal.append(self._run.run_id, Entry(kind, node, body), durable=durable)
         self.history.take(kind, node, dict(body))
+
+    def _is_whole(self, outcome: Outcome) -> bool:
+        kept = [outcome.output, *outcome.artifacts.values()] if outcome.output else []
+        return all(self._environment.artifacts.has(sha256) for sha256 in kept)
+
+    def _is_there(self, sha256: str) -> bool:
+        return sha256 in self._documents or self._environment.artifacts.has(sha256)
+
+    def _producer(self, variable: str) -> Outcome | None:
+        outcome = self.history.outcomes.get(self._producers.get(variable, ""))
+        return outcome if outcome is not None and outcome.usable else None
 
     def _document(self, sha256: str) -> Any:  # noqa: ANN401 - any JSON document
         if sha256 not in self._documents:
@@ -278,8 +310,9 @@ class JournalServices:
     def _pull_triggers(self) -> None:
         if not self._plan.escalation_triggers:
             return
-        variables = tuple(task.output_var for task in self._plan.tasks)
-        facts = facts_of(self._plan, self.history, self.results(variables))
+        # A result that is gone is made again in this segment, and counted then.
+        there = tuple(v for v in self._producers if (o := self._producer(v)) and self._is_there(o.output))
+        facts = facts_of(self._plan, self.history, self.results(there))
         for trigger in fired(self._plan, self.history, facts):
             self._escalate(trigger)
 

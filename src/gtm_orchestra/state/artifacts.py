@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import IntegrityError
-from gtm_orchestra.state.files import replace_file, storage_errors
+from gtm_orchestra.state.files import replace_file, storage_errors, sync_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,18 +16,34 @@ __all__ = ["ArtifactStore"]
 
 
 class ArtifactStore:
-    """A folder of immutable files, each under its SHA-256."""
+    """A folder of immutable files, each under its SHA-256.
+
+    What is put survives the death of the process at once and a power cut after `sync`. A file that a power
+    cut left torn is not what its name says, so it counts as missing and its task is done again.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unsynced: dict[Path, None] = {}
 
     def put(self, data: bytes) -> str:
         """Keep bytes and return their SHA-256 (hex). Keeping the same bytes again changes nothing."""
         sha256 = hashlib.sha256(data).hexdigest()
         path = self.path(sha256)
         if not self.has(sha256):
-            replace_file(path, data)
+            replace_file(path, data, durable=False)
+        # Also one that was there: the process that put it may not have come to its sync.
+        self._unsynced[path] = None
         return sha256
+
+    def sync(self) -> None:
+        """Make everything that was put so far survive a power cut; before anybody is told of it."""
+        paths = [path for path in list(self._unsynced) if path.exists()]
+        with storage_errors("the artifacts"):
+            for path in [*paths, *dict.fromkeys(path.parent for path in paths)]:
+                sync_path(path)
+        for path in paths:
+            self._unsynced.pop(path, None)
 
     def get(self, sha256: str) -> bytes:
         """Return the bytes of a SHA-256.
@@ -50,12 +66,15 @@ class ArtifactStore:
 
     def has(self, sha256: str) -> bool:
         """Whether the bytes are there and are what the name says."""
-        path = self.path(sha256)
-        return path.exists() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+        try:
+            data = self.path(sha256).read_bytes()
+        except FileNotFoundError:
+            return False
+        return hashlib.sha256(data).hexdigest() == sha256
 
     def path(self, sha256: str) -> Path:
         """Return where the bytes of a SHA-256 lie."""
-        return self._folder / sha256[:2] / sha256
+        return self._folder / sha256
 
     def publish(self, folder: Path, files: Mapping[str, str]) -> None:
         """Copy files (name → SHA-256) to a folder that people open; unchanged ones are left alone."""

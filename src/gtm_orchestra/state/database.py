@@ -71,8 +71,8 @@ def open_database(path: Path) -> sa.Engine:
     """
     with storage_errors(path.name):
         path.parent.mkdir(parents=True, exist_ok=True)
-    # One connection per thread: a run's handlers work in threads, the journal is written from the loop's.
-    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.SingletonThreadPool)
+    # A run's handlers work in threads, so connections are pooled and each is lent to one at a time.
+    engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.QueuePool)
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     with database_errors():

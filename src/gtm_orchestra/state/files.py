@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["append_line", "replace_file", "storage_errors", "sync_folder"]
+__all__ = ["append_line", "replace_file", "storage_errors", "sync_path"]
 
 _HINTS = {
     errno.ENOSPC: "free some space and run the same command again; nothing was half-written",
@@ -37,22 +37,29 @@ def storage_errors(what: str) -> Iterator[None]:
         ) from error
 
 
-def replace_file(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Put bytes at a path atomically and durably: temporary file, fsync, rename, fsync of the folder."""
+def replace_file(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+    """Put bytes at a path atomically and durably: temporary file, fsync, rename, fsync of the folder.
+
+    What is not durable is atomic for the living; a power cut may leave an empty or torn file.
+    """
     with storage_errors(path.name):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.parent.is_dir():
+            path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
             try:
                 _write_all(handle, data)
-                os.fsync(handle)
+                if durable:
+                    os.fsync(handle)
             finally:
                 os.close(handle)
             temporary.replace(path)
-        finally:
+        except BaseException:
             temporary.unlink(missing_ok=True)
-        sync_folder(path.parent)
+            raise
+        if durable:
+            sync_path(path.parent)
 
 
 def append_line(path: Path, line: bytes) -> None:
@@ -75,12 +82,12 @@ def append_line(path: Path, line: bytes) -> None:
         finally:
             os.close(handle)
         if is_new:
-            sync_folder(path.parent)
+            sync_path(path.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable; without it a power cut can lose a file that was synced itself."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync_path(path: Path) -> None:
+    """Make a file's bytes or a folder's names durable; a synced file without a synced name is lost."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -7,13 +7,13 @@ from the log and the journal. Anchors in the log hold the journal's head, so tha
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 
 from gtm_orchestra.errors import ConflictError, IntegrityError, PlanFormatError, UsageError
 from gtm_orchestra.plans.digest import digest_of
@@ -156,8 +156,7 @@ class PlanStore:
 
     def write_view(self, plan_id: str, document: dict[str, Any]) -> None:
         """Write the plan file, atomically."""
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        replace_file(self.view_path(plan_id), text.encode())
+        replace_file(self.view_path(plan_id), to_json(document, indent=2) + b"\n")
 
     def view_state(self, plan_id: str) -> ViewState:
         """Say whether the plan file's definition is the log's: a hand-edited file is noticed here."""
@@ -205,10 +204,18 @@ class PlanStore:
                 "change": made.change.model_dump(mode="json"),
                 "digest": made.digest,
             }
-            self._write(plan_id, known, "revision", made.change.at, body)
+            self._write(plan_id, known, "revision", made.change.at, body, (made,))
             return made
 
-    def _write(self, plan_id: str, known: _Verified, kind: str, at: datetime, body: dict[str, Any]) -> None:
+    def _write(
+        self,
+        plan_id: str,
+        known: _Verified,
+        kind: str,
+        at: datetime,
+        body: dict[str, Any],
+        revisions: tuple[Revision, ...] = (),
+    ) -> None:
         self._cut_torn_tail(plan_id)
         entry: dict[str, Any] = {
             "seq": len(known.entries) + 1,
@@ -218,7 +225,10 @@ class PlanStore:
             "prev": known.head,
         }
         entry["hash"] = _hash(entry)
-        append_line(self._log(plan_id), canonical_json(entry))
+        line = canonical_json(entry)
+        append_line(self._log(plan_id), line)
+        data = known.data + line + b"\n"
+        self._keep(plan_id, _Verified(data, (*known.entries, entry), known.revisions + revisions))
 
     def _read(self, plan_id: str, *, must_exist: bool = True) -> _Verified:
         """Return what a log says; what was verified before is not verified again while its bytes stand."""
@@ -236,8 +246,12 @@ class PlanStore:
             known = _Verified()
         if len(data) > len(known.data):
             known = _extended(known, data, plan_id)
-            self._verified = dict([*self._verified.items(), (plan_id, known)][-_KEPT:])
+            self._keep(plan_id, known)
         return known
+
+    def _keep(self, plan_id: str, known: _Verified) -> None:
+        others = [(key, value) for key, value in self._verified.items() if key != plan_id]
+        self._verified = dict([*others, (plan_id, known)][-_KEPT:])
 
     def _cut_torn_tail(self, plan_id: str) -> None:
         path = self._log(plan_id)
