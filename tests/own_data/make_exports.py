@@ -2,9 +2,8 @@
 
     python make_exports.py FOLDER
 
-makes FOLDER/shop, FOLDER/crm and FOLDER/saas, the same bytes on every call. What each column truly means
-stands in expected.toml. All people are invented; domains, telephone numbers and IP addresses are from the
-ranges that are reserved for examples.
+makes FOLDER/shop, FOLDER/crm and FOLDER/saas, the same bytes on every call; expected.toml says what they mean.
+All people are invented; domains, telephone numbers and IP addresses are reserved for examples.
 """
 
 # Invented people need the same draw every time, not cryptographic randomness; names are lists of words;
@@ -48,14 +47,11 @@ ENGLISH_LAST = (
     "Smith Johnson Patel Brown García Davis O'Neill Wilson Anderson Nguyen Taylor Moore Jackson Kim White "
     "Harris Clark Lewis Robinson Walker Young Allen King Wright Scott Okafor Hill Green Adams Baker"
 ).split()
+# fmt: off
 MAIL_DOMAINS = (
-    "example.com",
-    "example.org",
-    "example.net",
-    "mail.example",
-    "post.example",
-    "freemail.example",
+    "example.com", "example.org", "example.net", "mail.example", "post.example", "freemail.example",
 )
+# fmt: on
 
 
 def pick(rng: random.Random, weights: Mapping[T, float]) -> T:
@@ -87,15 +83,12 @@ def dirty(rng: random.Random, value: str, share: float, *replacements: str) -> s
 
 STREETS = ("Lindenallee", "Hauptstr.", "Am Mühlbach", "Schulweg")
 GOODS = ("Kaffee", "Tee", "Schokolade", "Gewürze", "Zubehör", "Geschenke")
+# fmt: off
 DIETS = (
-    "vegan",
-    "glutenfrei",
-    "laktosefrei",
-    "halal",
-    "koscher",
-    "für Diabetiker geeignet",
+    "vegan", "glutenfrei", "laktosefrei", "halal", "koscher", "für Diabetiker geeignet",
     "keine Nüsse (Allergie)",
 )
+# fmt: on
 REMARKS = (
     "Bitte beim Nachbarn abgeben",
     "ruft immer vormittags an; netter Kontakt",
@@ -277,59 +270,34 @@ def write_shop(folder: Path) -> None:
 
 # ---- The contact list: HubSpot-like, display names as headers, consent as it stands today ------------
 
+# fmt: off
 STAGES = {
-    "Subscriber": 20,
-    "Lead": 30,
-    "Marketing Qualified Lead": 15,
-    "Sales Qualified Lead": 7,
-    "Opportunity": 6,
-    "Customer": 18,
-    "Evangelist": 1,
-    "Other": 1,
-    "": 2,
+    "Subscriber": 20, "Lead": 30, "Marketing Qualified Lead": 15, "Sales Qualified Lead": 7,
+    "Opportunity": 6, "Customer": 18, "Evangelist": 1, "Other": 1, "": 2,
 }
 TITLES = {
-    "Marketing Manager": 10,
-    "VP Marketing": 4,
-    "RevOps Lead": 5,
-    "Head of Growth": 4,
-    "Sales Director": 6,
-    "Founder": 5,
-    "Demand Generation Specialist": 5,
-    "Product Marketing Manager": 4,
-    "marketing mgr": 2,
-    "CEO & Co-Founder": 2,
-    "Student": 2,
-    "": 12,
+    "Marketing Manager": 10, "VP Marketing": 4, "RevOps Lead": 5, "Head of Growth": 4,
+    "Sales Director": 6, "Founder": 5, "Demand Generation Specialist": 5, "Product Marketing Manager": 4,
+    "marketing mgr": 2, "CEO & Co-Founder": 2, "Student": 2, "": 12,
 }
 LEGAL = {
-    "Legitimate interest – prospect/lead": 34,
-    "Legitimate interest – existing customer": 14,
-    "Freely given consent from contact": 26,
-    "Performance of a contract": 5,
-    "Freely given consent from contact;Performance of a contract": 3,
-    "Not applicable": 6,
-    "": 12,
+    "Legitimate interest – prospect/lead": 34, "Legitimate interest – existing customer": 14,
+    "Freely given consent from contact": 26, "Performance of a contract": 5,
+    "Freely given consent from contact;Performance of a contract": 3, "Not applicable": 6, "": 12,
 }
 INDUSTRIES = (
-    "COMPUTER_SOFTWARE",
-    "FINANCIAL_SERVICES",
-    "RETAIL",
-    "HOSPITAL_HEALTH_CARE",
-    "EDUCATION_MANAGEMENT",
+    "COMPUTER_SOFTWARE", "FINANCIAL_SERVICES", "RETAIL", "HOSPITAL_HEALTH_CARE", "EDUCATION_MANAGEMENT",
     "",
 )
+# fmt: on
 PLACES = ("North", "Blue", "Iron", "Clear", "Red", "Hill", "Lake", "Oak")
 PAGES = ("", "pricing", "blog/revops", "demo")
+# fmt: off
 SOURCES = {
-    "Organic Search": 30,
-    "Direct Traffic": 18,
-    "Paid Search": 14,
-    "Offline Sources": 14,
-    "Email Marketing": 9,
-    "Paid Social": 8,
-    "Referrals": 7,
+    "Organic Search": 30, "Direct Traffic": 18, "Paid Search": 14, "Offline Sources": 14,
+    "Email Marketing": 9, "Paid Social": 8, "Referrals": 7,
 }
+# fmt: on
 MESSAGES = (
     "Hi, we'd like a demo for our team of 12. Thanks, call me after 3pm",
     "pricing??",
@@ -456,18 +424,13 @@ def write_crm(folder: Path) -> None:
 # ---- The SaaS product: typed Parquet out of its own database -----------------------------------------
 
 STAMP = pa.timestamp("us", tz="UTC")
+# fmt: off
 FEATURES = {
-    "report_viewed": 30,
-    "dashboard_created": 8,
-    "integration_connected": 3,
-    "teammate_invited": 4,
-    "export_downloaded": 6,
-    "alert_configured": 3,
-    "comment_added": 10,
-    "search_performed": 14,
-    "upgrade_page_viewed": 4,
-    "help_article_opened": 5,
+    "report_viewed": 30, "dashboard_created": 8, "integration_connected": 3, "teammate_invited": 4,
+    "export_downloaded": 6, "alert_configured": 3, "comment_added": 10, "search_performed": 14,
+    "upgrade_page_viewed": 4, "help_article_opened": 5,
 }
+# fmt: on
 PRICES = {"starter": 29, "team": 99, "business": 349}
 
 Record = dict[str, object]
@@ -623,20 +586,14 @@ def write_saas(folder: Path) -> None:
     events = saas_events(rng, users, {account["account_id"]: account["plan"] for account in accounts})
     write_records(folder / "accounts.parquet", accounts, employee_count=pa.int32())
     write_records(folder / "users.parquet", users)
-    subscriptions = saas_subscriptions(rng, accounts)
-    write_records(folder / "subscriptions.parquet", subscriptions, trial_end=STAMP)
+    write_records(folder / "subscriptions.parquet", saas_subscriptions(rng, accounts), trial_end=STAMP)
     write_records(folder / "events.parquet", events, occurred_at_ms=pa.int64())
 
 
 EXPORTS = {"shop": write_shop, "crm": write_crm, "saas": write_saas}
 
 
-def write_exports(folder: Path) -> None:
-    """Write every export into a folder of its name."""
-    for name, write in EXPORTS.items():
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        write(folder / name)
-
-
 if __name__ == "__main__":
-    write_exports(Path(sys.argv[1]))
+    for export, write in EXPORTS.items():
+        (Path(sys.argv[1]) / export).mkdir(parents=True, exist_ok=True)
+        write(Path(sys.argv[1]) / export)
