@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from contextlib import contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -13,10 +14,10 @@ from gtm_orchestra.errors import StorageError
 from gtm_orchestra.state.files import storage_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["events", "open_database", "questions", "runs", "transaction"]
+__all__ = ["events", "open_database", "prepared", "questions", "runs", "transaction"]
 
 _METADATA = sa.MetaData()
 
@@ -87,11 +88,52 @@ def transaction(engine: sa.Engine, *, durable: bool) -> Iterator[sa.Connection]:
     What is not durable survives the death of the process: a power cut may repeat a task, never an effect.
     """
     with database_errors(), engine.connect().execution_options(writes=True) as connection:
-        if engine.dialect.name == "sqlite":
-            raw: Any = connection.connection.dbapi_connection
-            raw.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        _set_durable(engine, connection.connection, durable=durable)
         with connection.begin():
             yield connection
+
+
+@contextmanager
+def prepared(
+    engine: sa.Engine, *, durable: bool
+) -> Iterator[Callable[[sa.Executable, Mapping[str, object]], Any]]:
+    """One write transaction for statements that run at every event: a third of `transaction`'s cost.
+
+    The block calls what it is given with a statement and its values, and gets the driver's cursor. Each
+    statement is compiled once per dialect, so that the text still is written once for both engines.
+    """
+    driver: Any = engine.dialect.dbapi
+    with database_errors():
+        connection: Any = engine.raw_connection()
+        try:
+            _set_durable(engine, connection, durable=durable)
+            cursor = connection.cursor()
+            if engine.dialect.name == "sqlite":
+                cursor.execute("BEGIN IMMEDIATE")
+
+            def execute(statement: sa.Executable, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - a cursor
+                text, order = _compiled(statement, engine.dialect)
+                return cursor.execute(text, [values[name] for name in order] if order else values)
+
+            yield execute
+            connection.commit()
+        except driver.Error as error:
+            raise exc.DBAPIError(None, None, error) from error
+        finally:
+            # What was not committed is rolled back when the connection returns to the pool.
+            connection.close()
+
+
+@lru_cache(maxsize=32)
+def _compiled(statement: Any, dialect: sa.Dialect) -> tuple[str, tuple[str, ...]]:  # noqa: ANN401 - an executable
+    compiled = statement.compile(dialect=dialect)
+    return str(compiled), tuple(compiled.positiontup or ())
+
+
+def _set_durable(engine: sa.Engine, connection: Any, *, durable: bool) -> None:  # noqa: ANN401 - a pooled connection
+    if engine.dialect.name == "sqlite" and connection.info.get("durable") is not durable:
+        connection.dbapi_connection.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+        connection.info["durable"] = durable
 
 
 @contextmanager

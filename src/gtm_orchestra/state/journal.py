@@ -16,10 +16,13 @@ import sqlalchemy as sa
 
 from gtm_orchestra.errors import ConflictError, IntegrityError, UsageError
 from gtm_orchestra.plans.parse import canonical_json
-from gtm_orchestra.state.database import database_errors, events, questions, runs, transaction
+from gtm_orchestra.state.database import database_errors, events, prepared, questions, runs, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    # Runs one statement with its values inside a transaction; returns what rows are fetched from.
+    _Execute = Callable[[Any, Mapping[str, object]], Any]
 
 __all__ = ["Entry", "EventKind", "Journal", "Question", "Record", "RunRow"]
 
@@ -114,7 +117,7 @@ class Journal:
                 body = {
                     name: values[name] for name in ("plan_id", "revision", "digest", "as_of", "started_by")
                 }
-                self._append(connection, run.run_id, [Entry("run.started", "", body)])
+                self._append(connection.execute, run.run_id, [Entry("run.started", "", body)])
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"run {run.run_id!r} exists already", hint="see 'gtm runs list'") from error
 
@@ -122,10 +125,10 @@ class Journal:
         self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None
     ) -> None:
         """Append what happened, and with it, in one transaction, ask or close a question."""
-        with transaction(self._engine, durable=durable) as connection:
+        with prepared(self._engine, durable=durable) as execute:
             if question is not None:
-                self._put_question(connection, question)
-            self._append(connection, run_id, entries)
+                _put_question(execute, question)
+            self._append(execute, run_id, entries)
 
     def set_status(self, run_id: str, status: str, *, why: str = "") -> None:
         """Write where a run stands, if that is news; durable."""
@@ -133,7 +136,8 @@ class Journal:
             now = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id)).scalar_one()
             if now != status:
                 connection.execute(runs.update().where(runs.c.run_id == run_id).values(status=status))
-                self._append(connection, run_id, [Entry("run.status", "", {"status": status, "why": why})])
+                entry = Entry("run.status", "", {"status": status, "why": why})
+                self._append(connection.execute, run_id, [entry])
 
     def run(self, run_id: str) -> RunRow:
         """Return one run.
@@ -211,42 +215,42 @@ class Journal:
                 )
         return len(heads)
 
-    def _append(self, connection: sa.Connection, run_id: str, entries: Sequence[Entry]) -> None:
-        row = connection.execute(_HEAD, {"run": run_id}).one()
+    def _append(self, execute: _Execute, run_id: str, entries: Sequence[Entry]) -> None:
+        row = execute(_HEAD, {"run": run_id}).fetchone()
         seq, head = int(row[0]), str(row[1])
         at = self._clock().isoformat()
-        written = []
         for entry in entries:
             seq += 1
             body = canonical_json(dict(entry.body)).decode()
             head = _digest(head, run_id, seq, at, entry.kind, entry.node, body)
-            written.append(
-                {
-                    "run_id": run_id,
-                    "seq": seq,
-                    "at": at,
-                    "kind": entry.kind,
-                    "node": entry.node,
-                    "body": body,
-                    "hash": head,
-                }
-            )
-        connection.execute(_INSERT, written)
-        connection.execute(_SET_HEAD, {"run": run_id, "new_seq": seq, "new_head": head})
+            values = {
+                "run_id": run_id,
+                "seq": seq,
+                "at": at,
+                "kind": entry.kind,
+                "node": entry.node,
+                "body": body,
+                "hash": head,
+            }
+            execute(_INSERT, values)
+        execute(_SET_HEAD, {"run": run_id, "new_seq": seq, "new_head": head})
 
-    def _put_question(self, connection: sa.Connection, question: Question) -> None:
-        values = {
-            **question.__dict__,
-            "asked_at": question.asked_at.isoformat(),
-            "due_at": question.due_at.isoformat(),
-            "body": canonical_json(question.body).decode(),
-        }
-        connection.execute(questions.delete().where(questions.c.question_id == question.question_id))
-        connection.execute(questions.insert(), values)
+
+def _put_question(execute: _Execute, question: Question) -> None:
+    values = {
+        **question.__dict__,
+        "asked_at": question.asked_at.isoformat(),
+        "due_at": question.due_at.isoformat(),
+        "body": canonical_json(question.body).decode(),
+    }
+    execute(_FORGET_QUESTION, {"question": question.question_id})
+    execute(_PUT_QUESTION, values)
 
 
 _HEAD = sa.select(runs.c.seq, runs.c.head).where(runs.c.run_id == sa.bindparam("run"))
 _INSERT = events.insert()
+_PUT_QUESTION = questions.insert()
+_FORGET_QUESTION = questions.delete().where(questions.c.question_id == sa.bindparam("question"))
 _SET_HEAD = (
     runs.update()
     .where(runs.c.run_id == sa.bindparam("run"))
