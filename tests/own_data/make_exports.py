@@ -2,7 +2,7 @@
 
     python make_exports.py FOLDER
 
-makes FOLDER/shop, FOLDER/crm and FOLDER/saas, the same bytes on every call; expected.toml says what they mean.
+makes FOLDER/shop, FOLDER/crm and FOLDER/saas, the same bytes on every call; see expected.toml.
 All people are invented; domains, telephone numbers and IP addresses are reserved for examples.
 """
 
