@@ -66,6 +66,7 @@ class Stage:
     pauses: list[float] = field(default_factory=list)
     config: Config = CONFIG
     unavailable: dict[str, str] = field(default_factory=dict)
+    open_warehouse: Callable[[], Any] = lambda: pytest.fail("small handlers open no warehouse")
 
     def __post_init__(self) -> None:
         self.reopen()
@@ -93,7 +94,7 @@ class Stage:
             handlers=handlers,
             clock=lambda: self.now,
             nonce=lambda: "nonce",
-            open_warehouse=lambda: pytest.fail("small handlers open no warehouse"),
+            open_warehouse=self.open_warehouse,
             unavailable=lambda agent: self.unavailable.get(agent, ""),
             review=lambda _plan: Review(passed=True, checked=(), findings=()),
             previous=lambda _run, _variable: None,

@@ -335,3 +335,39 @@ class TestDecisions:
                 artifacts=stage.artifacts,
                 clock=lambda: stage.now,
             )
+
+
+class _Connection:
+    """Stands for the customer data: counts who opens and closes it."""
+
+    def __init__(self, log: list[str]) -> None:
+        self._log = log
+        self._log.append("opened")
+
+    def close(self) -> None:
+        self._log.append("closed")
+
+
+def test_the_tasks_of_a_segment_share_one_connection_and_a_failed_attempt_gets_a_new_one(
+    stage: Stage,
+) -> None:
+    log: list[str] = []
+    seen: list[object] = []
+    stage.open_warehouse = lambda: _Connection(log)
+    left = [1]
+
+    def reads(ctx: TaskContext) -> Result:
+        seen.append(ctx.open_warehouse())
+        if ctx.task_id == "2.1" and left[0]:
+            left[0] -= 1
+            raise SourceError("away")
+        return stage.go()
+
+    for kind in ("objective-intake", "consent-review", "profile-definition", "measurability"):
+        stage.work[kind] = reads
+    stage.reopen()
+    stage.start()
+    assert stage.drive().status == "waiting"
+    assert len(seen) == 5
+    assert len(set(map(id, seen))) == 2
+    assert log == ["opened", "opened", "closed"]
