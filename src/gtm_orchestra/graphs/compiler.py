@@ -7,6 +7,7 @@ is slow; arms whose dependencies cross run level by level.
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypedDict
 
@@ -92,7 +93,11 @@ def _nodes(plan: PlanDefinition, services: RunServices, graph: nx.DiGraph[str]) 
     def node_of(name: str, work: Callable[[Mapping[str, Outcome]], Awaitable[Outcome]]) -> Node:
         return Node(name, tuple(sorted(graph.predecessors(name))), work)
 
-    tasks = {task.task_id: node_of(task.task_id, partial(run_task, task, services)) for task in plan.tasks}
+    # LangGraph's own limit counts each arm by itself, and an arm would keep its place while it waits.
+    slots = asyncio.Semaphore(plan.parallelization.max_concurrent)
+    tasks = {
+        task.task_id: node_of(task.task_id, partial(run_task, task, services, slots)) for task in plan.tasks
+    }
     gates = {gate.gate_id: node_of(gate.gate_id, partial(run_gate, gate, services)) for gate in plan.gates}
     return tasks | gates
 

@@ -18,14 +18,19 @@ if TYPE_CHECKING:
 __all__ = ["run_gate", "run_task"]
 
 
-async def run_task(task: Task, services: RunServices, before: Mapping[str, Outcome]) -> Outcome:
-    """Return how a task ended: served from the journal, held back by what came before, or done now."""
+async def run_task(
+    task: Task, services: RunServices, slots: asyncio.Semaphore, before: Mapping[str, Outcome]
+) -> Outcome:
+    """Return how a task ended: served from the journal, held back by what came before, or done now.
+
+    An attempt takes one of the `slots`, so that no more are at work than the plan allows.
+    """
     served = services.finished(task.task_id)
     if served is not None:
         return served
     held_back = _held_back(task.task_id, before)
     if held_back is None:
-        outcome = await _attempts(task, services)
+        outcome = await _attempts(task, services, slots)
     elif held_back.name == "waiting":
         return held_back
     else:
@@ -74,7 +79,7 @@ def _because(outcome: Outcome) -> str:
     return f"{outcome.node} {outcome.name.replace('_', ' ')}"
 
 
-async def _attempts(task: Task, services: RunServices) -> Outcome:
+async def _attempts(task: Task, services: RunServices, slots: asyncio.Semaphore) -> Outcome:
     """Try the owner, then each substitute, each as often as the plan allows; count across processes."""
     allowed = services.plan.error_handling.max_retries + 1
     failed = services.attempts(task.task_id)
@@ -86,7 +91,8 @@ async def _attempts(task: Task, services: RunServices) -> Outcome:
             continue
         while failed < allowed * (position + 1):
             attempt = failed + 1
-            outcome, error, timed_out = await _once(task, agent, attempt, services)
+            async with slots:
+                outcome, error, timed_out = await _once(task, agent, attempt, services)
             if outcome is not None:
                 if position:
                     notes.append(f"done by the substitute {agent}")
