@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,3 +39,30 @@ def test_publishing_leaves_what_is_right_alone_and_mends_what_is_not(tmp_path: P
     store.publish(folder, files)
     assert (folder / "report.html").stat().st_mtime_ns == before
     assert (folder / "table.csv").read_bytes() == b"a,b"
+
+
+def test_what_was_put_is_synced_with_its_folder_once_and_what_is_gone_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append(os.fstat(handle).st_ino)
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    store = ArtifactStore(tmp_path / "store")
+    kept, gone = store.put(b"report"), store.put(b"draft")
+    both = [path.stat().st_ino for path in (store.path(kept), tmp_path / "store")]
+    assert synced == []
+    store.path(gone).unlink()
+    store.sync()
+    assert synced == both
+    store.sync()
+    assert synced == both
+    # The process that put it may have died before it synced.
+    ArtifactStore(tmp_path / "store").put(b"report")
+    store.put(b"report")
+    store.sync()
+    assert synced == both * 2
