@@ -12,9 +12,11 @@ from gtm_orchestra.plans.graph import dependency_graph
 from gtm_orchestra.plans.model import PlanDefinition
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gtm_orchestra.plans.model import PlanDocument
-    from gtm_orchestra.state.journal import Journal
-    from gtm_orchestra.state.plan_store import PlanStore
+    from gtm_orchestra.state.journal import Journal, RunRow
+    from gtm_orchestra.state.plan_store import PlanStore, Revision
 
 __all__ = ["Verification", "draw", "edited_definition", "verify_plan"]
 
@@ -32,14 +34,20 @@ def verify_plan(plans: PlanStore, journal: Journal, plan_id: str) -> Verificatio
     lines: list[str] = []
     ok = True
     try:
+        plans.latest(plan_id)
         revisions, anchors = plans.revisions(plan_id), plans.anchors(plan_id)
         lines.append(f"plan log: {len(revisions)} revision(s), {len(anchors)} anchor(s), chain whole")
     except (IntegrityError, PlanFormatError) as error:
         return Verification(ok=False, lines=(f"plan log: {error}",))
-    for row in journal.run_list(plan_id=plan_id):
-        heads = [(anchor.seq, anchor.head) for anchor in anchors if anchor.run_id == row.run_id]
+    rows = journal.run_list(plan_id=plan_id)
+    for run_id in sorted({anchor.run_id for anchor in anchors} - {row.run_id for row in rows}):
+        ok = False
+        lines.append(f"journal of {run_id}: gone, but the plan log tells of it; restore .gtm/state.db")
+    for row in rows:
+        heads = plans.heads(plan_id, row.run_id)
         try:
             count = journal.verify(row.run_id, anchors=heads)
+            _check_log(row, revisions, heads)
             lines.append(
                 f"journal of {row.run_id}: {count} events, chain whole, {len(heads)} anchor(s) match"
             )
@@ -58,6 +66,24 @@ def verify_plan(plans: PlanStore, journal: Journal, plan_id: str) -> Verificatio
             + (", '--adopt --reason …' makes a revision of the edit" if view.state == "edited" else "")
         )
     return Verification(ok=ok, lines=tuple(lines))
+
+
+def _check_log(row: RunRow, revisions: Sequence[Revision], heads: Sequence[tuple[int, str]]) -> None:
+    """Refuse a plan log that has lost what a run was made of, or the end of a run.
+
+    Raises:
+        IntegrityError: The log was cut.
+    """
+    if (row.revision, row.digest) not in {(r.number, r.digest) for r in revisions}:
+        raise IntegrityError(
+            f"executes revision {row.revision}, which the plan log does not hold",
+            hint="the log was cut or rewritten; restore it from version control",
+        )
+    if row.status in {"done", "rejected"} and not heads:
+        raise IntegrityError(
+            f"ended as {row.status}, but the plan log does not tell of it",
+            hint=f"restore the log from version control; after a crash, 'gtm runs resume {row.run_id}' writes it",
+        )
 
 
 def edited_definition(plans: PlanStore, plan_id: str) -> PlanDefinition:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gtm_orchestra.audience.request.kpis import check_metrics
 from gtm_orchestra.config import load_config
-from gtm_orchestra.errors import PolicyError, UsageError
+from gtm_orchestra.errors import IntegrityError, PolicyError, UsageError
 from gtm_orchestra.plans.diff import diff_definitions
 from gtm_orchestra.plans.model import Change
 from gtm_orchestra.plans.names import checked_initiative
@@ -392,12 +392,14 @@ class Workspace:
         self.journal.set_status(row.run_id, "superseded", why=f"superseded by {by}")
 
     def _previous_result(self, run: RunRow, output_var: str) -> Any | None:  # noqa: ANN401 - any JSON document
-        for row in reversed(self.journal.run_list()):
-            if row.initiative == run.initiative and row.created_at < run.created_at:
-                try:
-                    return self.result(row.run_id, output_var)
-                except UsageError:
-                    continue
+        asked = (run.command, run.initiative)
+        ids = [row.run_id for row in self.journal.run_list() if (row.command, row.initiative) == asked]
+        for run_id in reversed(ids[: ids.index(run.run_id)]):
+            try:
+                return self.result(run_id, output_var)
+            except (UsageError, IntegrityError):
+                # It did not come so far, or its results were cleared away: look at the one before.
+                continue
         return None
 
 

@@ -40,6 +40,8 @@ def segment_text(space: Workspace, segment: Segment) -> str:
         lines.append(headline)
     status = _HEADLINES.get(segment.status, segment.status)
     lines.append(status if segment.status in {"done", "waiting"} else f"{status} {segment.why}")
+    if segment.status == "blocked":
+        lines += _channel_lines(space, segment)
     path = report_path(segment)
     if path is not None:
         lines.append(f"Report: {shown_path(path)}")
@@ -54,6 +56,20 @@ def report_path(segment: Segment) -> Path | None:
         return None
     path = segment.folder / "report.html"
     return path if path.exists() else segment.folder
+
+
+def _channel_lines(space: Workspace, segment: Segment) -> list[str]:
+    """Return a line per channel: what blocks it, what mends it, who decides."""
+    reviewed = next((o for o in segment.outcomes.values() if o.output_var == "consent" and o.usable), None)
+    if reviewed is None:
+        return []
+    channels = space.result(segment.run.run_id, "consent")["channels"]
+    return [
+        f"  {c['channel']:<7} {'go' if c['go'] else 'blocked'}, {c['reachable']:,} people in reach: {c['why']}"
+        + (f" Mend: {c['mend']}" if c["mend"] else "")
+        + (f" Decides: {c['decides']}." if c["decides"] else "")
+        for c in channels
+    ]
 
 
 def question_line(question: Question) -> str:
