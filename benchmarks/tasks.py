@@ -383,10 +383,10 @@ async def count_syncs(run: Callable[[int], Awaitable[None]]) -> int:
     """Return how often a run of six tasks calls fsync; SQLite's own calls are not among them."""
     real, calls = os.fsync, 0
 
-    def counted(handle: Any) -> None:  # noqa: ANN401 - a number, or what has one
+    def counted(fd: Any) -> None:  # noqa: ANN401 - a number, or what has one
         nonlocal calls
         calls += 1
-        real(handle)
+        real(fd)
 
     os.fsync = counted
     try:
