@@ -18,11 +18,11 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from gtm_orchestra.errors import ConfigError
+from gtm_orchestra.errors import ConfigError, PolicyError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from gtm_orchestra.plans.review import Review
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["Handler", "HandlerRegistry", "TaskContext", "handler", "registered_handlers"]
+__all__ = ["Handler", "HandlerRegistry", "TaskContext", "Tool", "handler", "registered_handlers"]
 
 F = TypeVar("F", bound=Callable[..., BaseModel])
+T = TypeVar("T", bound=Callable[..., Any])
+Effect = Literal["pure", "read", "write"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class TaskContext:
         as_of: The moment that "now" means; facts are computed as of it.
         open_warehouse: Returns the run's read-only warehouse; opened on first use.
         review_plan: Returns the review of the live plan.
+        tools: The registered tools that this task lists in `tools_required`.
         put_file: Keeps bytes as an artifact of the run and returns their SHA-256.
         previous: Returns the last result of that output_var in an earlier run of this initiative, or None.
         progress: Tells the person who waits one short line.
@@ -65,8 +68,22 @@ class TaskContext:
     open_warehouse: Callable[[], Warehouse]
     put_file: Callable[[str, str, bytes], str]
     review_plan: Callable[[], Review] | None = None
+    tools: Mapping[str, Tool] = field(default_factory=dict)
     previous: Callable[[str], Any | None] = field(default=lambda _name: None)
     progress: Callable[[str], None] = field(default=lambda _line: None)
+
+    def tool(self, name: str) -> Callable[..., Any]:
+        """Return a registered tool that this task may use.
+
+        Raises:
+            PolicyError: The task does not list it, or nobody has registered it.
+        """
+        if name not in self.tools:
+            raise PolicyError(
+                f"task {self.task_id} may not use the tool {name!r}",
+                hint="list it in the blueprint's tools of this task, and register it",
+            )
+        return self.tools[name].function
 
 
 @dataclass(frozen=True)
@@ -85,11 +102,32 @@ class Handler:
         return self.function(ctx, **ready)
 
 
-class HandlerRegistry(Mapping[str, Handler]):
-    """Handlers by task kind. A second handler of one kind is refused unless it says `replace=True`."""
+@dataclass(frozen=True)
+class Tool:
+    """Code that an agent may call, and what it does to the world."""
 
-    def __init__(self, handlers: Mapping[str, Handler] | None = None) -> None:
+    name: str
+    effect: Effect
+    about: str
+    function: Callable[..., Any]
+
+
+class HandlerRegistry(Mapping[str, Handler]):
+    """Handlers by task kind, and the tools they call.
+
+    A second one of a name is refused unless it says `replace=True`.
+    """
+
+    def __init__(
+        self, handlers: Mapping[str, Handler] | None = None, tools: Mapping[str, Tool] | None = None
+    ) -> None:
         self._handlers = dict(handlers or {})
+        self._tools = dict(tools or {})
+
+    @property
+    def tools(self) -> Mapping[str, Tool]:
+        """The registered tools by name."""
+        return self._tools
 
     def __getitem__(self, kind: str) -> Handler:
         return self._handlers[kind]
@@ -102,7 +140,7 @@ class HandlerRegistry(Mapping[str, Handler]):
 
     def copy(self) -> HandlerRegistry:
         """Return an independent registry: what one workspace registers, another does not see."""
-        return HandlerRegistry(self._handlers)
+        return HandlerRegistry(self._handlers, self._tools)
 
     def add(self, kind: str, *, agent: str, replace: bool = False) -> Callable[[F], F]:
         """Return a decorator that registers a function for a task kind.
@@ -118,6 +156,26 @@ class HandlerRegistry(Mapping[str, Handler]):
                     hint="choose another kind, or pass replace=True",
                 )
             self._handlers[kind] = _described(kind, agent, function)
+            return function
+
+        return register
+
+    def tool(self, name: str, *, effect: Effect, replace: bool = False) -> Callable[[T], T]:
+        """Return a decorator that registers a function as a tool; its docstring says what it does.
+
+        A handler gets it by `ctx.tool(name)`, if its task lists the name in `tools_required`.
+
+        Raises:
+            ConfigError: The name is taken.
+        """
+
+        def register(function: T) -> T:
+            if name in self._tools and not replace:
+                raise ConfigError(
+                    f"there is a tool {name!r} already", hint="choose another name, or pass replace=True"
+                )
+            about = (inspect.getdoc(function) or "").partition("\n")[0]
+            self._tools[name] = Tool(name, effect, about, function)
             return function
 
         return register

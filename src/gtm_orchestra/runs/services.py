@@ -252,6 +252,7 @@ class JournalServices:
             open_warehouse=self._open_warehouse,
             put_file=put_file,
             review_plan=lambda: self._review(task),
+            tools={n: t for n, t in environment.handlers.tools.items() if n in task.tools_required},
             previous=lambda variable: environment.previous(self._run, variable),
             progress=lambda line: environment.progress(task.task_id, "says", line),
         )

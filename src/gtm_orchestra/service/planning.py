@@ -14,10 +14,10 @@ from gtm_orchestra.plans.review import Known
 from gtm_orchestra.policy.decisions import resolve_approvers
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from datetime import date
     from pathlib import Path
 
+    from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.plans.review import Review
@@ -114,7 +114,7 @@ def plan_from(
     )
 
 
-def known_names(config: Config, root: Path, kinds: Collection[str]) -> Known:
+def known_names(config: Config, root: Path, handlers: HandlerRegistry) -> Known:
     """Return what a plan's names are compared with."""
     roles: dict[str, list[str]] = {}
     for handle, person in config.people.items():
@@ -124,8 +124,8 @@ def known_names(config: Config, root: Path, kinds: Collection[str]) -> Known:
     skills = {name.split("/")[1] for name in prompts if name.startswith("skills/")}
     return Known(
         agents=content_names("agents", root),
-        kinds=kinds,
-        tools=TOOLS,
+        kinds=handlers,
+        tools={*TOOLS, *handlers.tools},
         skills=skills,
         roles=roles,
         people=config.people,
