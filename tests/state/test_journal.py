@@ -119,6 +119,95 @@ def test_a_changed_journal_is_noticed(journal: Journal, tmp_path: Path, statemen
         journal.verify("run-1", anchors=[(3, head)])
 
 
+def _edit(folder: Path, statement: str) -> None:
+    with sqlite3.connect(folder / "state.db") as connection:
+        connection.executescript(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize("statement", list(_TAMPERINGS.values())[:6], ids=list(_TAMPERINGS)[:6])
+def test_nobody_is_told_of_a_changed_journal_as_if_it_were_whole(
+    journal: Journal, tmp_path: Path, statement: str
+) -> None:
+    _filled(journal)
+    _edit(tmp_path, statement)
+    with pytest.raises(IntegrityError, match=r"the journal of run-1 (was changed at|ends at) event [23]"):
+        journal.records("run-1")
+
+
+_FORGERIES = {
+    "an approval that nobody gave": "update questions set status = 'approved'",
+    "other approvers": "update questions set body = replace(body, 'priya', 'marco')",
+    "another deadline": "update questions set due_at = '2099-01-01T00:00:00+00:00'",
+    "a removed question": "delete from questions",
+    "an added question": (
+        "insert into questions select 'run-1/more', run_id, node, kind, 'approved', asked_at, due_at, body "
+        "from questions"
+    ),
+}
+
+
+@pytest.mark.parametrize("statement", list(_FORGERIES.values()), ids=list(_FORGERIES))
+def test_a_forged_question_is_noticed(journal: Journal, tmp_path: Path, statement: str) -> None:
+    _filled(journal)
+    journal.append("run-1", Entry("question.asked", "sign-off", {}), question=_question(), durable=True)
+    assert journal.verify("run-1") == 4
+    _edit(tmp_path, statement)
+    with pytest.raises(IntegrityError, match=r"^the questions of run-1 were changed: run-1/"):
+        journal.verify("run-1")
+
+
+def test_a_decided_question_verifies_until_its_decision_is_changed(journal: Journal, tmp_path: Path) -> None:
+    _filled(journal)
+    journal.append("run-1", Entry("question.asked", "sign-off", {}), question=_question())
+    journal.append("run-1", Entry("decision", "sign-off", {}), question=_question("rejected"), durable=True)
+    assert journal.verify("run-1") == 5
+    _edit(tmp_path, "update questions set status = 'approved'")
+    with pytest.raises(IntegrityError, match="run-1/sign-off is not as the journal says it was asked or dec"):
+        journal.verify("run-1")
+
+
+def test_a_question_is_decided_once_whoever_comes_second(journal: Journal) -> None:
+    """Two processes that both read the question as open: the second learns what the first has decided."""
+    _filled(journal)
+    journal.append("run-1", Entry("question.asked", "sign-off", {}), question=_question())
+    journal.append("run-1", Entry("decision", "sign-off", {}), question=_question("rejected"), durable=True)
+    message = r"^run-1/sign-off is closed already: rejected; see 'gtm approvals list --all'$"
+    with pytest.raises(ConflictError, match=message):
+        journal.append("run-1", Entry("decision", "sign-off", {}), question=_question("approved"))
+    assert [q.status for q in journal.question_list()] == ["rejected"]
+    assert journal.verify("run-1") == 5
+
+
+@pytest.mark.parametrize(
+    ("statement", "seen"),
+    [
+        ("update runs set status = 'done'", "its status is"),
+        ("update runs set revision = 2, digest = 'e'", "its digest and revision are"),
+        ("update runs set started_by = 'priya'", "its started_by is"),
+    ],
+)
+def test_a_run_that_says_something_else_than_its_journal_is_noticed(
+    journal: Journal, tmp_path: Path, statement: str, seen: str
+) -> None:
+    _filled(journal)
+    journal.set_status("run-1", "waiting")
+    _edit(tmp_path, statement)
+    with pytest.raises(IntegrityError, match=f"^the row of run-1 was changed: {seen} not what the journal"):
+        journal.verify("run-1")
+
+
+def test_a_row_that_cannot_be_read_is_said_so(journal: Journal, tmp_path: Path) -> None:
+    _filled(journal)
+    journal.append("run-1", Entry("question.asked", "sign-off", {}), question=_question())
+    _edit(tmp_path, "update questions set body = '{'; update runs set as_of = 'yesterday'")
+    hint = "in the state database cannot be read; restore .gtm/state.db from a backup$"
+    with pytest.raises(IntegrityError, match=f"^question 'run-1/sign-off' {hint}"):
+        journal.question_list()
+    with pytest.raises(IntegrityError, match=f"^run 'run-1' {hint}"):
+        journal.run("run-1")
+
+
 def test_a_rewritten_chain_is_noticed_by_the_head_that_the_plan_log_holds(
     journal: Journal, tmp_path: Path
 ) -> None:

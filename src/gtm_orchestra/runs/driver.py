@@ -66,13 +66,16 @@ class Driver:
         Raises:
             BusyError: Another process drives it.
             ConflictError: The plan has moved on since the run was started.
-            IntegrityError: The graph ended without an outcome for every task.
+            IntegrityError: The run's journal does not verify, or the graph ended without an outcome for every
+                task.
         """
         run = self._environment.journal.run(run_id)
         with held(self._locks, f"{run.plan_id}.run"):
             run = self._environment.journal.run(run_id)
             plan = self._definition(run)
             if resumed:
+                heads = self._plans.heads(run.plan_id, run_id)
+                self._environment.journal.verify(run_id, anchors=heads)
                 self._environment.journal.append(run_id, Entry("run.resumed", "", {"retry": retry}))
             self._environment.journal.set_status(run_id, "running")
             services = JournalServices(self._environment, run, plan)

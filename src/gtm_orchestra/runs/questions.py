@@ -95,12 +95,15 @@ def decide(
     Raises:
         PolicyError: This person may not decide it.
         ConflictError: It is closed, expired, or the plan or its outputs are no longer what was asked about.
+        IntegrityError: The question or the journal of its run was changed.
         UsageError: No reason, or no such question.
     """
     question = journal.question(decision.question_id)
     if not decision.reason.strip():
         raise UsageError("a decision needs a reason", hint='add --reason "…"; the audit trail keeps it')
     run = journal.run(question.run_id)
+    # Who is asked, and about what, stands in a row of the database: it is believed only as it was asked.
+    journal.verify(run.run_id, anchors=plans.heads(run.plan_id, run.run_id))
     may_decide(decision.actor, approvers=question.body["approvers"], author=run.started_by, environment="")
     if question.status != "open":
         raise ConflictError(

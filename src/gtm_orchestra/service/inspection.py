@@ -82,7 +82,8 @@ def _check_log(row: RunRow, revisions: Sequence[Revision], heads: Sequence[tuple
     if row.status in {"done", "rejected"} and not heads:
         raise IntegrityError(
             f"ended as {row.status}, but the plan log does not tell of it",
-            hint=f"restore the log from version control; after a crash, 'gtm runs resume {row.run_id}' writes it",
+            hint="restore it from version control; after a crash, "
+            f"'gtm runs resume {row.run_id}' writes what is missing",
         )
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +20,7 @@ from gtm_orchestra.plans.parse import canonical_json
 from gtm_orchestra.state.database import database_errors, events, prepared, questions, runs, transaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     # Runs one statement with its values inside a transaction; returns what rows are fetched from.
     _Execute = Callable[[Any, Mapping[str, object]], Any]
@@ -41,6 +42,7 @@ EventKind = Literal[
     "escalation",
 ]
 _GENESIS = "0" * 64
+_RESTORE = "restore .gtm/state.db from a backup"
 
 
 @dataclass(frozen=True)
@@ -124,10 +126,18 @@ class Journal:
     def append(
         self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None
     ) -> None:
-        """Append what happened, and with it, in one transaction, ask or close a question."""
+        """Append what happened, and with it, in one transaction, ask or close a question.
+
+        The entry holds the question's digest, so that the question's own row cannot be rewritten unnoticed.
+
+        Raises:
+            ConflictError: The question was closed meanwhile; nothing is written.
+        """
         with prepared(self._engine, durable=durable) as execute:
             if question is not None:
                 _put_question(execute, question)
+                sealed = {"question_id": question.question_id, "question_sha256": _sealed(question)}
+                entries = tuple(replace(entry, body={**entry.body, **sealed}) for entry in entries)
             self._append(execute, run_id, entries)
 
     def set_status(self, run_id: str, status: str, *, why: str = "") -> None:
@@ -160,10 +170,13 @@ class Journal:
             return tuple(_run_row(row) for row in connection.execute(query).mappings())
 
     def records(self, run_id: str) -> tuple[Record, ...]:
-        """Return everything that happened in a run, in order."""
-        query = sa.select(events).where(events.c.run_id == run_id).order_by(events.c.seq)
+        """Return everything that happened in a run, in order.
+
+        Raises:
+            IntegrityError: An event was changed, removed, added or reordered, or the tail was cut.
+        """
         with database_errors(), self._engine.connect() as connection:
-            return tuple(_record(row) for row in connection.execute(query).mappings())
+            return _records(connection, run_id)
 
     def question_list(self, *, run_id: str | None = None, status: str | None = None) -> tuple[Question, ...]:
         """Return questions, the oldest first."""
@@ -187,33 +200,34 @@ class Journal:
         raise UsageError(f"no question {question_id[:120]!r}", hint="see 'gtm approvals list'")
 
     def verify(self, run_id: str, *, anchors: Sequence[tuple[int, str]] = ()) -> int:
-        """Recompute a run's chain and compare it with heads kept elsewhere; return the number of events.
+        """Recompute a run's chain and compare everything with it; return the number of events.
+
+        Args:
+            run_id: A run of this workspace.
+            anchors: Heads of its chain that are kept elsewhere, as (number of the event, head).
 
         Raises:
-            IntegrityError: An event was changed, removed, added or reordered, or the tail was cut.
+            IntegrityError: An event, the run's own row or a question was changed, added or removed.
         """
-        row, previous = self.run(run_id), _GENESIS
-        heads: dict[int, str] = {}
-        for number, record in enumerate(self.records(run_id), start=1):
-            previous = _hash(previous, record)
-            heads[record.seq] = record.hash
-            if record.seq != number or record.hash != previous:
-                raise IntegrityError(
-                    f"the journal of {run_id} was changed at event {number}",
-                    hint="restore .gtm/state.db from a backup",
-                )
-        if row.seq != len(heads) or row.head != previous:
-            raise IntegrityError(
-                f"the journal of {run_id} ends at event {len(heads)}, but {row.seq} were written",
-                hint="restore .gtm/state.db from a backup",
-            )
+        run = sa.select(runs).where(runs.c.run_id == run_id)
+        asked = sa.select(questions).where(questions.c.run_id == run_id)
+        # One transaction: what another process writes meanwhile is in all of it or in nothing.
+        with database_errors(), self._engine.connect() as connection:
+            found = _records(connection, run_id)
+            row = connection.execute(run).mappings().first()
+            open_and_closed = tuple(_question(one) for one in connection.execute(asked).mappings())
+        if row is None:
+            raise UsageError(f"no run {run_id[:80]!r} in this workspace", hint="see 'gtm runs list'")
+        _check_run(row, found)
+        _check_questions(run_id, open_and_closed, found)
+        heads = {record.seq: record.hash for record in found}
         for seq, head in anchors:
             if heads.get(seq) != head:
                 raise IntegrityError(
                     f"the plan log holds another head for event {seq} of {run_id} than the journal",
                     hint="one of the two was rewritten; restore both from a backup",
                 )
-        return len(heads)
+        return len(found)
 
     def _append(self, execute: _Execute, run_id: str, entries: Sequence[Entry]) -> None:
         row = execute(_HEAD, {"run": run_id}).fetchone()
@@ -237,6 +251,11 @@ class Journal:
 
 
 def _put_question(execute: _Execute, question: Question) -> None:
+    there = execute(_STATUS_OF_QUESTION, {"question": question.question_id}).fetchone()
+    if there is not None and there[0] != "open":
+        raise ConflictError(
+            f"{question.question_id} is closed already: {there[0]}", hint="see 'gtm approvals list --all'"
+        )
     values = {
         **question.__dict__,
         "asked_at": question.asked_at.isoformat(),
@@ -250,6 +269,7 @@ def _put_question(execute: _Execute, question: Question) -> None:
 _HEAD = sa.select(runs.c.seq, runs.c.head).where(runs.c.run_id == sa.bindparam("run"))
 _INSERT = events.insert()
 _PUT_QUESTION = questions.insert()
+_STATUS_OF_QUESTION = sa.select(questions.c.status).where(questions.c.question_id == sa.bindparam("question"))
 _FORGET_QUESTION = questions.delete().where(questions.c.question_id == sa.bindparam("question"))
 _SET_HEAD = (
     runs.update()
@@ -262,33 +282,94 @@ def _digest(previous: str, run_id: str, seq: int, at: str, kind: str, node: str,
     return hashlib.sha256(json.dumps([previous, run_id, seq, at, kind, node, body]).encode()).hexdigest()
 
 
-def _hash(previous: str, record: Record) -> str:
-    body = canonical_json(record.body).decode()
-    return _digest(previous, record.run_id, record.seq, record.at.isoformat(), record.kind, record.node, body)
+def _sealed(question: Question) -> str:
+    """Return the SHA-256 (hex) of everything that a question's row holds."""
+    times = {"asked_at": question.asked_at.isoformat(), "due_at": question.due_at.isoformat()}
+    return hashlib.sha256(canonical_json({**question.__dict__, **times})).hexdigest()
+
+
+def _records(connection: sa.Connection, run_id: str) -> tuple[Record, ...]:
+    head = connection.execute(_HEAD, {"run": run_id}).first()
+    query = sa.select(events).where(events.c.run_id == run_id).order_by(events.c.seq)
+    found = connection.execute(query).mappings().all()
+    previous = _GENESIS
+    for number, row in enumerate(found, start=1):
+        previous = _digest(previous, run_id, number, row["at"], row["kind"], row["node"], row["body"])
+        if row["seq"] != number or row["hash"] != previous:
+            raise IntegrityError(f"the journal of {run_id} was changed at event {number}", hint=_RESTORE)
+    if head is not None and tuple(head) != (len(found), previous):
+        raise IntegrityError(
+            f"the journal of {run_id} ends at event {len(found)}, but {head[0]} were written", hint=_RESTORE
+        )
+    return tuple(_record(row) for row in found)
+
+
+def _check_run(row: Mapping[Any, Any], found: Sequence[Record]) -> None:
+    """Refuse a run's row that says something else than the run's events."""
+    status = "running"
+    for record in found:
+        status = str(record.body["status"]) if record.kind == "run.status" else status
+    said = {**(found[0].body if found else {}), "status": status}
+    wrong = sorted(name for name, value in said.items() if row[name] != value)
+    if wrong or not found:
+        raise IntegrityError(
+            f"the row of {row['run_id']} was changed: its {' and '.join(wrong) or 'events'} "
+            f"{'are' if len(wrong) != 1 else 'is'} not what the journal says",
+            hint=_RESTORE,
+        )
+
+
+def _check_questions(run_id: str, rows: Sequence[Question], found: Sequence[Record]) -> None:
+    """Refuse a question that was changed, added or removed after the journal told of it."""
+    seals = {
+        record.body["question_id"]: record.body["question_sha256"]
+        for record in found
+        if "question_sha256" in record.body
+    }
+    seen = {question.question_id: _sealed(question) for question in rows}
+    wrong = sorted(name for name in seals.keys() | seen.keys() if seals.get(name) != seen.get(name))
+    if wrong:
+        raise IntegrityError(
+            f"the questions of {run_id} were changed: {', '.join(wrong)} "
+            f"{'is' if len(wrong) == 1 else 'are'} not as the journal says it was asked or decided",
+            hint=_RESTORE,
+        )
+
+
+@contextmanager
+def _stored(what: str) -> Iterator[None]:
+    """Turn a row that no version of this program wrote into an `IntegrityError`."""
+    try:
+        yield
+    except (ValueError, TypeError, RecursionError) as error:
+        raise IntegrityError(f"{what} in the state database cannot be read", hint=_RESTORE) from error
 
 
 def _run_row(row: Mapping[Any, Any]) -> RunRow:
     values = dict(row)
-    values["created_at"] = datetime.fromisoformat(values["created_at"])
-    values["as_of"] = datetime.fromisoformat(values["as_of"])
-    return RunRow(**values)
+    with _stored(f"run {row['run_id']!r}"):
+        values["created_at"] = datetime.fromisoformat(values["created_at"])
+        values["as_of"] = datetime.fromisoformat(values["as_of"])
+        return RunRow(**values)
 
 
 def _record(row: Mapping[Any, Any]) -> Record:
-    return Record(
-        run_id=row["run_id"],
-        seq=row["seq"],
-        at=datetime.fromisoformat(row["at"]),
-        kind=row["kind"],
-        node=row["node"],
-        body=json.loads(row["body"]),
-        hash=row["hash"],
-    )
+    with _stored(f"event {row['seq']} of {row['run_id']!r}"):
+        return Record(
+            run_id=row["run_id"],
+            seq=row["seq"],
+            at=datetime.fromisoformat(row["at"]),
+            kind=row["kind"],
+            node=row["node"],
+            body=json.loads(row["body"]),
+            hash=row["hash"],
+        )
 
 
 def _question(row: Mapping[Any, Any]) -> Question:
     values = dict(row)
-    for name in ("asked_at", "due_at"):
-        values[name] = datetime.fromisoformat(values[name])
-    values["body"] = json.loads(values["body"])
-    return Question(**values)
+    with _stored(f"question {row['question_id']!r}"):
+        for name in ("asked_at", "due_at"):
+            values[name] = datetime.fromisoformat(values[name])
+        values["body"] = json.loads(values["body"])
+        return Question(**values)

@@ -138,13 +138,26 @@ class PlanStore:
         return self._read(plan_id).revisions
 
     def latest(self, plan_id: str) -> Revision:
-        """Return the revision that holds now."""
-        return self.revisions(plan_id)[-1]
+        """Return the revision that holds now.
+
+        Raises:
+            IntegrityError: The log holds none: it was cut.
+        """
+        revisions = self.revisions(plan_id)
+        if not revisions:
+            raise IntegrityError(
+                f"{plan_id}.log.jsonl holds no revision: it was cut", hint="restore it from version control"
+            )
+        return revisions[-1]
 
     def anchors(self, plan_id: str) -> tuple[Anchor, ...]:
         """Return the journal heads that the log holds."""
         found = (e["body"] for e in self._read(plan_id).entries if e["kind"] == "anchor")
         return tuple(Anchor(body["run"], body["seq"], body["head"]) for body in found)
+
+    def heads(self, plan_id: str, run_id: str) -> tuple[tuple[int, str], ...]:
+        """Return the heads of one run's journal that the log holds, as `Journal.verify` takes them."""
+        return tuple((a.seq, a.head) for a in self.anchors(plan_id) if a.run_id == run_id)
 
     def log_text(self, plan_id: str) -> list[dict[str, Any]]:
         """Return the verified entries of the log as they stand."""
