@@ -201,8 +201,8 @@ def test_a_profile_with_volume_gets_a_baseline_a_lift_and_a_duration(warehouse: 
     assert one.detectable is not None
     assert 0.05 < one.detectable < LIFT
     assert one.verdict == (
-        "A relative lift of 10 % is seen after 14 days (baseline 40.0 %, 10,000 people, holdout 20 %); "
-        f"with the people of today a change of {one.detectable:.0%} or more is seen.".replace("% or", " % or")
+        "A relative lift of 10% is seen after 14 days (baseline 40.0%, 10,000 people, holdout 20%); "
+        f"with the people of today a change of {one.detectable:.0%} or more is seen."
     )
 
 
@@ -235,18 +235,18 @@ def test_a_small_holdout_says_how_many_people_it_would_take(warehouse: Warehouse
     one = result.measures[0]
     assert one.days is None
     assert one.verdict == (
-        "Not enough volume: a lift of 10 % takes about 121,000 people (about 4,780 if half were held out), "
+        "Not enough volume: a lift of 10% takes about 121,000 people (about 4,780 if half were held out), "
         "more than "
-        "come within a year (baseline 40.0 %, 10,000 people, holdout 1 %); with the people of today a change "
+        "come within a year (baseline 40.0%, 10,000 people, holdout 1%); with the people of today a change "
         "of "
-        "35 % or more is seen."
+        "35% or more is seen."
     )
     assert [(found.finding_id, found.decides) for found in result.findings] == [
         ("not_measurable:activation", "testing-lead")
     ]
     assert result.findings[0].message == (
-        "activation: for 1 of 1 profiles a lift of 10 % cannot be seen within a year at a holdout of 1 %: all"
-        f". All profiles measured together: {one.verdict}"
+        "activation: for 'all' a lift of 10% cannot be seen within a year at a holdout of 1%. "
+        f"All profiles measured together: {one.verdict}"
     )
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.audience.contracts import Finding
 from gtm_orchestra.reports.answer import (
     at_a_glance,
     channel_answers,
@@ -161,3 +162,31 @@ def test_the_same_finding_from_two_tasks_is_told_once_the_worst_first(material: 
     ids = [f.finding_id for f in doubled.findings]
     assert len(ids) == len(set(ids))
     assert [f.severity for f in doubled.findings][:2] == ["blocker", "blocker"]
+
+
+def test_a_blocked_channel_and_the_gap_that_blocks_it_are_one_decision(material: Material) -> None:
+    gap = Finding(
+        finding_id="consent_gap:mail",
+        kind="consent_gap",
+        severity="blocker",
+        subject="mail",
+        message="Consent for 'mail' is sound for 80% of 1,000 people.",
+        decides="privacy-lead",
+    )
+    blocked = Finding(
+        finding_id="channel_blocked:email",
+        kind="channel_blocked",
+        severity="blocker",
+        subject="email",
+        message=f"The channel 'email' is blocked. {gap.message}",
+        evidence={"purpose": "mail"},
+        decides="privacy-lead",
+    )
+    other = blocked.model_copy(update={"message": "The channel 'email' is blocked. No address is mapped."})
+
+    def told(*findings: Finding) -> set[str]:
+        consent = material.consent.model_copy(update={"findings": findings})
+        return {finding.finding_id for finding in replace(material, consent=consent).open_points}
+
+    assert {"consent_gap:mail", "channel_blocked:email"} & told(gap, blocked) == {"channel_blocked:email"}
+    assert told(gap, other) >= {"consent_gap:mail", "channel_blocked:email"}

@@ -12,6 +12,7 @@ from gtm_orchestra.reports.wording import (
     clean,
     decider,
     number,
+    owner_label,
     people,
     percent,
     sentence_inside,
@@ -65,6 +66,13 @@ def _config(**roles: PersonSettings) -> Config:
             "people": {handle: settings.model_dump() for handle, settings in roles.items()},
         }
     )
+
+
+def test_an_owner_is_named_with_a_role_they_hold() -> None:
+    config = _config(priya=PersonSettings(name="Priya", roles=("privacy-lead", "legal")))
+    assert owner_label("priya", "legal", config) == "Priya (legal)"
+    assert owner_label("priya", "data-engineer", config) == "Priya (privacy lead)"
+    assert owner_label("nobody", "data-engineer", config) == "nobody (data engineer)"
 
 
 def test_who_decides_is_a_name_and_an_absence_names_the_deputy() -> None:

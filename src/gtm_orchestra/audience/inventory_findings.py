@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from gtm_orchestra.audience.sensitivity import Signs
     from gtm_orchestra.config import Config
 
-__all__ = ["DRIFT_FROM", "inventory_findings", "schema_changes"]
+__all__ = ["DRIFT_FROM", "NOT_ACCEPTED", "inventory_findings", "schema_changes"]
 
 # Usual reading of the population stability index: from here on the distribution has shifted.
 DRIFT_FROM = 0.25
+# Why personal data stays out until somebody has said what it is for.
+NOT_ACCEPTED = "personal data; accept it one by one in the catalog, with a reason, or leave it out"
 _NOTABLE_SHARE = 0.05
 _PRIVACY, _DATA = "privacy-lead", "data-engineer"
 
@@ -40,18 +42,27 @@ def inventory_findings(
         by_table.setdefault(fact.table, []).append(fact)
     found: list[Finding] = []
     for table in tables:
-        found += _stale(table, by_table.get(table.role, []))
+        found += _stale(config, table, by_table.get(table.role, []))
         found += _rows(table)
+        found += _strangers(config, table)
         found += _times(table)
+        found += _local_times(config, table)
     for fact in attributes:
-        found += _coverage(fact, unavailable)
-        found += _sensitive(config.attributes[fact.name].sensitivity, fact, signs.get(fact.name))
-        found += _others(fact, unreadable.get(fact.name, 0), proxies.get(fact.name))
+        found += _coverage(config, fact, unavailable)
+        found += _sensitive(config, fact, signs.get(fact.name))
+        found += _others(config, fact, unreadable.get(fact.name, 0), proxies.get(fact.name))
+        found += _unreviewed(fact)
     found += _identity(identity)
     return tuple(sorted(found, key=lambda finding: finding.finding_id))
 
 
-def _stale(table: TableFact, attributes: Iterable[AttributeFact]) -> Iterator[Finding]:
+def _count(people: int, config: Config) -> str:
+    """Return a count of people in words that never tell how many are in a small group."""
+    least = config.policies.group_minimum
+    return f"{people:,}" if people >= least or not people else f"fewer than {least:,}"
+
+
+def _stale(config: Config, table: TableFact, attributes: Iterable[AttributeFact]) -> Iterator[Finding]:
     behind = [fact for fact in attributes if fact.stale]
     if table.age_hours is None or not (table.stale or behind):
         return
@@ -65,6 +76,7 @@ def _stale(table: TableFact, attributes: Iterable[AttributeFact]) -> Iterator[Fi
     ]
     names = ", ".join(fact.name for fact in behind)
     required = any(fact.required for fact in behind)
+    owner = config.people[table.owner].name if table.owner in config.people else table.owner
     yield Finding(
         finding_id=f"stale_source:{table.role}",
         kind="stale_source",
@@ -79,7 +91,7 @@ def _stale(table: TableFact, attributes: Iterable[AttributeFact]) -> Iterator[Fi
             "sla_hours": min(slas),
             "attributes": names,
         },
-        mend=f"Ask {table.owner or 'the owner of the source'} to restart its load, or agree on another SLA.",
+        mend=f"Ask {owner or 'the owner of the source'} to restart its load, or agree on another SLA.",
         decides=_DATA,
     )
 
@@ -102,6 +114,46 @@ def _rows(table: TableFact) -> Iterator[Finding]:
                 mend="Mend the export of this table.",
                 decides=_DATA if share >= _NOTABLE_SHARE else "",
             )
+
+
+def _strangers(config: Config, table: TableFact) -> Iterator[Finding]:
+    if table.unmatched_rows:
+        by = config.tables[table.role].person_by or "key"
+        people = config.tables["people"].table
+        share = table.unmatched_rows / table.rows
+        yield Finding(
+            finding_id=f"unmatched_rows:{table.role}",
+            kind="unmatched_rows",
+            severity="info",
+            subject=table.role,
+            message=f"{table.unmatched_rows:,} of {table.rows:,} rows of {table.table!r} ({share:.1%}) belong "
+            f"to nobody in the people table: their {by} is on no record of {people!r}, or on several. They "
+            "are whole, but count for nobody.",
+            evidence={"rows": table.rows, "unmatched_rows": table.unmatched_rows, "share": round(share, 6)},
+            mend=f"Nothing, if {table.table!r} knows people that {people!r} does not, such as subscribers "
+            "without an account; else merge the records that share one.",
+        )
+
+
+def _local_times(config: Config, table: TableFact) -> Iterator[Finding]:
+    if table.local_times:
+        zone = config.workspace.timezone
+        apart = zone != "UTC"
+        columns = ", ".join(repr(name) for name in table.local_times)
+        yield Finding(
+            finding_id=f"time_zone:{table.role}",
+            kind="time_zone",
+            severity="warning" if apart else "info",
+            subject=table.role,
+            message=f"Times of {table.table!r} have no zone ({columns}), and tables.{table.role}.time_zone is "
+            f"not set: they are read as UTC. Business days begin in {zone}"
+            + (", so they are hours off if these are local times." if apart else "."),
+            evidence={"columns": columns, "read_as": "UTC", "business_zone": zone},
+            mend=f"Set tables.{table.role}.time_zone in gtm.toml to {zone!r}, or to 'UTC' if that is right."
+            if apart
+            else f"Set tables.{table.role}.time_zone in gtm.toml to the zone of the source, or to 'UTC'.",
+            decides=_DATA if apart else "",
+        )
 
 
 def _times(table: TableFact) -> Iterator[Finding]:
@@ -132,7 +184,7 @@ def _times(table: TableFact) -> Iterator[Finding]:
         )
 
 
-def _coverage(fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[Finding]:
+def _coverage(config: Config, fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[Finding]:
     severity: Severity = "blocker" if fact.required else "warning"
     if not fact.available:
         yield Finding(
@@ -147,18 +199,20 @@ def _coverage(fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[F
             decides=_DATA,
         )
     elif fact.coverage < fact.coverage_sla:
+        few = 0 < fact.filled < config.policies.group_minimum
+        shown = f"for {_count(fact.filled, config)} of" if few else f"for {fact.coverage:.1%} of"
         yield Finding(
             finding_id=f"low_coverage:{fact.name}",
             kind="low_coverage",
             severity="blocker" if fact.required else "info",
             subject=fact.name,
-            message=f"{fact.name!r} is filled for {fact.coverage:.1%} of {fact.people:,} people; its SLA is "
+            message=f"{fact.name!r} is filled {shown} {fact.people:,} people; its SLA is "
             f"{fact.coverage_sla:.0%}."
             + ("" if fact.required else " It is not required, so it stops nothing."),
             evidence={
                 "people": fact.people,
-                "filled": fact.filled,
-                "coverage": fact.coverage,
+                "filled": None if few else fact.filled,
+                "coverage": None if few else fact.coverage,
                 "sla": fact.coverage_sla,
             },
             mend=f"Collect it, or lower attributes.{fact.name}.coverage with its owner.",
@@ -166,7 +220,7 @@ def _coverage(fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[F
         )
 
 
-def _sensitive(declared: str, fact: AttributeFact, signed: Signs | None) -> Iterator[Finding]:
+def _sensitive(config: Config, fact: AttributeFact, signed: Signs | None) -> Iterator[Finding]:
     if fact.sensitivity == "special" or (signed is not None and signed.special):
         kind = signed.special if signed is not None and signed.special else "a special category"
         refused = fact.sensitivity == "special"
@@ -195,27 +249,44 @@ def _sensitive(declared: str, fact: AttributeFact, signed: Signs | None) -> Iter
             waivable=False,
         )
     elif fact.personal_data:
+        declared = config.attributes[fact.name].sensitivity
         known = declared == "personal"
+        addresses = signed.people if signed is not None else None
+        named = signed is not None and signed.by == "name"
+        some = f"for {_count(addresses, config)} of" if addresses is not None else "in some of the values of"
+        counted = {} if addresses is None else {"with_address": _or_none(addresses, config)}
         yield Finding(
             finding_id=f"personal_data:{fact.name}",
             kind="personal_data",
             severity="info" if known else "warning",
             subject=fact.name,
-            message=f"{fact.name!r} holds personal data ({fact.personal_data}) for {fact.filled:,} people"
-            + ("." if known else f", but the catalog says its sensitivity is {declared!r}."),
+            message=f"{fact.name!r} holds personal data ({fact.personal_data})"
+            + (
+                f"; {_count(fact.filled, config)} people have a value."
+                if known
+                else f", going by its name, but the catalog says its sensitivity is {declared!r}."
+                if named
+                else f" {some} {_count(fact.filled, config)} people with a value, but the catalog says its "
+                f"sensitivity is {declared!r}."
+            ),
             evidence={
                 "what": fact.personal_data,
                 "recognised_by": signed.by if signed is not None else "",
                 "filled": fact.filled,
+                **counted,
             },
-            mend="Address people with it; never put it into a rule."
+            mend="Nothing: the catalog says so too, and it is never put into a rule."
             if known
             else f"Set attributes.{fact.name}.sensitivity = 'personal', or deny it.",
             decides="" if known else _PRIVACY,
         )
 
 
-def _others(fact: AttributeFact, unreadable: int, proxy: Proxy | None) -> Iterator[Finding]:
+def _or_none(people: int, config: Config) -> int | None:
+    return people if people >= config.policies.group_minimum or not people else None
+
+
+def _others(config: Config, fact: AttributeFact, unreadable: int, proxy: Proxy | None) -> Iterator[Finding]:
     if proxy is not None:
         words = "Cramér's V" if proxy.measure == "cramers_v" else "correlation ratio"
         yield Finding(
@@ -242,8 +313,8 @@ def _others(fact: AttributeFact, unreadable: int, proxy: Proxy | None) -> Iterat
             kind="broken_rows",
             severity="info",
             subject=fact.name,
-            message=f"{unreadable:,} people have a value of {fact.name!r} that is no {fact.type}; it "
-            "counts as missing.",
+            message=f"{fact.name!r} has a value that is no {fact.type} for {_count(unreadable, config)} "
+            "people; it counts as missing.",
             evidence={"unreadable": unreadable, "filled": fact.filled},
             mend="Mend the values in the source.",
         )
@@ -257,17 +328,30 @@ def _others(fact: AttributeFact, unreadable: int, proxy: Proxy | None) -> Iterat
             "than before: "
             f"population stability index {fact.drift:.2f}, where {DRIFT_FROM} counts as shifted.",
             evidence={"psi": fact.drift, "threshold": DRIFT_FROM},
-            mend="Check whether sign-up or its form changed before a threshold is set on it.",
+            mend="Nothing, if it changes by itself the longer people are here, as a stage or a plan does. If "
+            "it is set once, at sign-up: check whether the form changed.",
         )
+
+
+def _unreviewed(fact: AttributeFact) -> Iterator[Finding]:
     if fact.review == "proposed" and fact.available:
+        special = fact.sensitivity == "special"
         yield Finding(
             finding_id=f"unreviewed:{fact.name}",
             kind="unreviewed",
             severity="info",
             subject=fact.name,
-            message=f"Nobody has reviewed {fact.name!r} in the catalog: it may stand in a draft, never in "
-            "a rule.",
-            mend=f"Run 'gtm catalog accept {fact.name}' or 'gtm catalog review'.",
+            message=f"Nobody has reviewed {fact.name!r} in the catalog: "
+            + (
+                "it may stand in a draft, never in a rule."
+                if fact.usable
+                else "it is personal data, and stays out until a person has accepted it, with a reason."
+                if fact.why_not == NOT_ACCEPTED
+                else f"it is not used, and would not be if accepted: {fact.why_not}."
+            ),
+            mend="Deny it in 'gtm catalog review'."
+            if special
+            else f"Run 'gtm catalog accept {fact.name}' or 'gtm catalog review'.",
             decides=_PRIVACY if fact.sensitivity in {"personal", "special", "unknown"} else "marketing-ops",
         )
 

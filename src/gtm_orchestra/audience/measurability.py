@@ -1,7 +1,7 @@
 """Measurability: whether an effect on a profile could be seen, how small a one, and after how long.
 
 The baseline is counted where the outcome is known: on the people who would have been in the profile one
-metric window ago, over the window since. Power is that of a two-sided test at 5 % between personalised people
+metric window ago, over the window since. Power is that of a two-sided test at 5% between personalised people
 and a random holdout (statsmodels: NormalIndPower on Cohen's h for shares, TTestIndPower on Cohen's d for
 amounts; Cohen 1988). Where the numbers are too small, the verdict says so instead of giving a date.
 """
@@ -44,6 +44,8 @@ ALPHA, POWER = 0.05, 0.8
 LIFT = 0.1  # the relative lift that a duration is given for
 _INFLOW_WEEKS = 4
 _LONGEST_DAYS = 365
+_MANY = 1_000_000
+_TENFOLD = 10
 _WEEK = timedelta(weeks=1)
 _TOGETHER = "*"  # everyone who is in any of the profiles; no profile can be called that
 _INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z", re.ASCII)
@@ -154,7 +156,14 @@ def measure_profiles(
     return Measurability(
         holdout=config.policies.holdout,
         measures=tuple(measures),
-        findings=tuple(_findings(measures, together, config.policies.holdout)),
+        findings=tuple(
+            _findings(
+                measures,
+                together,
+                config.policies.holdout,
+                {one.profile_id: one.name for one in profiles.profiles},
+            )
+        ),
     )
 
 
@@ -310,7 +319,7 @@ def _units_per_person(level: MetricLevel | None, reach: _Reach) -> float:
 
 
 def _days(design: Design, settings: MetricSettings, units: float, per_week: float) -> int | None:
-    """Return when a lift of 10 % is seen: people of today at once, new ones as they come, then the window."""
+    """Return when a lift of 10% is seen: people of today at once, new ones as they come, then the window."""
     needed = units_needed(design, direction=settings.direction)
     if needed is None:
         return None
@@ -342,7 +351,7 @@ def _verdict(
         f"baseline {shown(design.baseline, settings)}, {reach.people:,} people, holdout "
         f"{_percent(design.holdout)}"
     )
-    today = f"with the people of today a change of {_percent(lift)} or more is seen"
+    today = f"with the people of today a change of {_change(lift)} is seen"
     if days is not None:
         return (
             f"A relative lift of {_percent(LIFT)} is seen after {days} days "
@@ -379,20 +388,34 @@ def _no_baseline(settings: MetricSettings, level: MetricLevel | None, minimum: i
 
 def _about(units: float) -> str:
     """Return a number of people to three figures: more would feign an exactness that no forecast has."""
+    if units > _MANY:
+        return f"more than {_MANY:,}"
     digits = max(0, len(str(math.ceil(units))) - 3)
     return f"about {math.ceil(units / 10**digits) * 10**digits:,}"
 
 
 def _percent(share: float | None) -> str:
-    return "none" if share is None else f"{share:,.0%}".replace("%", " %")
+    return "none" if share is None else f"{share:,.0%}"
+
+
+def _change(lift: float | None) -> str:
+    """Return the least relative change that is seen; beyond a tenfold one the figure says nothing more."""
+    return "more than 1,000%" if lift is not None and lift > _TENFOLD else f"{_percent(lift)} or more"
+
+
+def _which(names: Sequence[str], of: int) -> str:
+    """Return which profiles, by name unless it is every one of many."""
+    if len(names) == of:
+        return f"all {of} profiles" if of > 1 else f"{names[0]!r}"
+    return f"{len(names)} of {of} profiles ({', '.join(names)})"
 
 
 def _findings(
-    measures: Sequence[Measure], together: Mapping[str, Measure], holdout: float
+    measures: Sequence[Measure], together: Mapping[str, Measure], holdout: float, names: Mapping[str, str]
 ) -> Iterable[Finding]:
     for metric, all_people in together.items():
         mine = [one for one in measures if one.metric == metric]
-        blind = [one.profile_id for one in mine if one.days is None]
+        blind = [names.get(one.profile_id, one.profile_id) for one in mine if one.days is None]
         if not blind:
             continue
         yield Finding(
@@ -401,9 +424,8 @@ def _findings(
             severity="warning",
             subject=metric,
             message=(
-                f"{metric}: for {len(blind)} of {len(mine)} profiles a lift of {_percent(LIFT)} cannot be "
-                "seen "
-                f"within a year at a holdout of {_percent(holdout)}: {', '.join(blind)}. "
+                f"{metric}: for {_which(blind, len(mine))} a lift of {_percent(LIFT)} cannot be seen within "
+                f"a year at a holdout of {_percent(holdout)}. "
                 f"All profiles measured together: {all_people.verdict}"
             ),
             evidence={"profiles": len(blind), "of": len(mine), "holdout": holdout},

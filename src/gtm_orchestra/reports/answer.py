@@ -136,9 +136,10 @@ def _looked_at(material: Material, reach: ChannelReach) -> ChannelAnswer:
 def _no_profile(here: list[Activation]) -> str:
     blockers = [blocker for activation in here for blocker in activation.blockers]
     if not blockers:
-        return "Consent is in order, but no profile is mapped to this channel."
-    common = min(set(blockers), key=lambda b: (-blockers.count(b), b))
-    return f"Consent is in order, but no profile may be used here yet: {sentence_inside(common)}."
+        return "No profile is mapped to this channel."
+    # What stops most profiles is the cause; among equals the first, as each lists the broadest first.
+    common = min(blockers, key=lambda b: (-blockers.count(b), blockers.index(b)))
+    return f"{common[:1].upper()}{common[1:].rstrip('.')}."
 
 
 def headline(material: Material) -> str:
@@ -203,7 +204,11 @@ def not_understood(material: Material) -> tuple[tuple[str, str], ...]:
 
 def at_a_glance(material: Material) -> tuple[Glance, ...]:
     """Return the questions a first-time reader comes with, each with its answer in figures."""
-    stale = [f"{t.table} ({t.role}): {staleness(t)}" for t in material.inventory.tables if t.stale]
+    stale = [
+        f"{t.table if t.table == t.role else f'{t.table} ({t.role})'}: {staleness(t)}"
+        for t in material.inventory.tables
+        if t.stale
+    ]
     unclear = not_understood(material)
     return (
         Glance("Which attribute may not be used, and why?", _barred_line(material), "attributes"),

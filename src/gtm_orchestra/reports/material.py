@@ -62,7 +62,10 @@ class Material:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """Every finding once, the worst first; among equals those that somebody decides come first."""
+        """Every finding once, the worst first; among equals those that somebody decides come first.
+
+        A gap in consent is left out where a blocked channel says the same: one decision is asked for once.
+        """
         sources = (
             self.objectives.findings,
             self.inventory.findings,
@@ -73,6 +76,11 @@ class Material:
             self.governance.findings,
         )
         unique = {finding.finding_id: finding for source in reversed(sources) for finding in source}
+        for finding in tuple(unique.values()):
+            if finding.kind == "channel_blocked":
+                gap = unique.get(f"consent_gap:{finding.evidence.get('purpose')}")
+                if gap is not None and gap.message in finding.message:
+                    del unique[gap.finding_id]
         return tuple(
             sorted(unique.values(), key=lambda f: (_RANK[f.severity], f.decides == "", f.kind, f.finding_id))
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from gtm_orchestra.audience.request.objectives import shown
 from gtm_orchestra.config import CHANNELS
 from gtm_orchestra.reports.answer import (
     UNSIGNED,
@@ -31,6 +32,7 @@ from gtm_orchestra.reports.wording import (
     moment,
     number,
     operator,
+    owner_label,
     people,
     percent,
     person,
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from gtm_orchestra.reports.material import Material
 
 __all__ = ["report_html", "schema_html"]
+
+_TENFOLD = 10
 
 
 def report_html(material: Material) -> bytes:
@@ -122,6 +126,18 @@ def _evidence(profile: Profile) -> tuple[str, ...]:
     return tuple(line for line in profile.evidence if not line.startswith(said)) if said else profile.evidence
 
 
+def _level(material: Material, metric: str, value: float) -> str:
+    settings = material.config.metrics.get(metric)
+    return number(value) if settings is None else shown(value, settings)
+
+
+def _lift(share: float | None) -> str:
+    """Return the smallest lift that can be seen; a more than tenfold one is nothing that anybody expects."""
+    if share is None:
+        return "none"
+    return "more than 1,000%" if share > _TENFOLD else percent(share)
+
+
 def schema_html(material: Material) -> bytes:
     """Return the schema table as a page of its own."""
     return _render("schema.html.j2", material, {"rows": schema_rows(material), "header": HEADER})
@@ -159,6 +175,9 @@ def _writers(material: Material) -> dict[str, Callable[..., str | tuple[str, ...
         "staleness": staleness,
         "volumes": volumes,
         "evidence": _evidence,
+        "level": lambda name, value: _level(material, name, value),
+        "lift": _lift,
+        "owner": lambda handle, role: owner_label(handle, role, material.config),
         "operator": operator,
         "age": age,
         "moment": moment,

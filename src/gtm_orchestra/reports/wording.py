@@ -24,6 +24,7 @@ __all__ = [
     "moment",
     "number",
     "operator",
+    "owner_label",
     "people",
     "percent",
     "person",
@@ -160,6 +161,14 @@ def person(handle: str, config: Config) -> str:
     """Return the name of a member of staff, or the handle when gtm.toml does not know it."""
     known = config.people.get(handle)
     return known.name if known else handle
+
+
+def owner_label(handle: str, role: str, config: Config) -> str:
+    """Return who owns something, with the role it asks for if they hold it, else with the first they hold."""
+    known = config.people.get(handle)
+    held = known.roles if known else ()
+    shown = role if role in held or not held else held[0]
+    return f"{person(handle, config)} ({role_label(shown)})"
 
 
 def decider(role: str, config: Config, as_of: datetime) -> str:

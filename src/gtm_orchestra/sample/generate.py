@@ -136,6 +136,7 @@ def _manifest(written: Written, population: PeopleCount, config: Config) -> Mani
             "future_times",
             "late_events",
             "low_coverage",
+            "personal_data",
             "proxy",
             "special_category",
             "stale_source",

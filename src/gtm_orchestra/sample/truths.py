@@ -181,6 +181,11 @@ def _attributes(written: Written) -> Iterator[Truth]:
     )
     yield Truth(
         kind="personal_data",
+        subject="age_band",
+        values=_both(people, filled=people.age >= 0) | {"what": "age"},
+    )
+    yield Truth(
+        kind="personal_data",
         subject="phone",
         values=_both(people, filled=people.has_phone) | {"what": "phone"},
     )

@@ -23,6 +23,7 @@ __all__ = [
     "RECENT",
     "AttributeScan",
     "Cell",
+    "count_addresses",
     "number_groups",
     "number_shift",
     "sample_values",
@@ -34,6 +35,8 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 # A text with more values than this is no list of choices.
 LIST_LIMIT = 200
 RECENT = timedelta(days=28)
+# Bounded and without look-around, so that every engine reads it alike.
+_ADDRESS = r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9_-]{1,63}[.][A-Za-z0-9_-]{1,63}"
 _DECILES = tuple(i / 10 for i in range(1, 10))
 
 
@@ -163,6 +166,22 @@ def number_shift(
             (after if row["recent"] else before)[str(row["bin"])] = int(row["people"])
         found[name] = before, after
     return found
+
+
+def count_addresses(warehouse: Warehouse, frame: PeopleFrame, names: Sequence[str]) -> dict[str, int]:
+    """Return how many people have a value that is, or contains, an e-mail address, per text attribute."""
+    if not names:
+        return {}
+    rows = frame.full.select(*names)
+    found = warehouse.rows(
+        rows.aggregate(
+            **{
+                name: rows.count(where=rows[name].contains("@") & rows[name].re_search(_ADDRESS))
+                for name in names
+            }
+        )
+    )[0]
+    return {name: int(found[name] or 0) for name in names}
 
 
 def sample_values(

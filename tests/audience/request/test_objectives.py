@@ -106,9 +106,7 @@ def test_metrics_are_mapped_and_their_baselines_counted(intake: Intake) -> None:
         "their start"
     )
     assert found.goals[0] == "Personalise PLG Onboarding on web, email for people who agreed to it."
-    assert found.goals[1] == f"Raise activation_rate from {activation.baseline:.1%} to 35.0 %.".replace(
-        "% to", " % to"
-    )
+    assert found.goals[1] == f"Raise activation_rate from {activation.baseline:.1%} to 35.0%."
 
 
 def test_a_metric_whose_event_never_happened_is_not_mapped_and_says_why(intake: Intake) -> None:

@@ -270,26 +270,27 @@ def _redundant(candidate: Candidate, rival: Rival, *, dropped: bool) -> Finding:
 def _volume(work: _Work, candidate: Candidate, counted: Tally) -> tuple[dict[Channel, int], list[Finding]]:
     """Return people per channel; a number under the group minimum becomes 0 and a finding."""
     volume: dict[Channel, int] = {}
-    findings = []
     needed = [f"consent:{purpose}" for purpose in work.purposes(candidate)]
     for channel in work.limits.channels:
         people = counted.count([candidate.key, f"reach:{channel}", *needed])
         volume[channel] = people if people >= work.minimum else 0
-        if people < work.minimum:
-            findings.append(
-                Finding(
-                    finding_id=f"small_group:{candidate.key}:{channel}",
-                    kind="small_group",
-                    severity="info",
-                    subject=f"{candidate.key}:{channel}",
-                    message=f"{candidate.name!r} reaches fewer than {work.minimum:,} people on {channel} "
-                    f"after consent and suppression; it is blocked there, and shown as 0.",
-                    evidence={"group_minimum": work.minimum},
-                    mend=f"Ask for consent on {channel}, or leave the channel out for this profile.",
-                    waivable=False,
-                )
-            )
-    return volume, findings
+    few = [channel for channel, people in volume.items() if not people]
+    if not few:
+        return volume, []
+    where = few[0] if len(few) == 1 else f"{', '.join(few[:-1])} and {few[-1]}"
+    finding = Finding(
+        finding_id=f"small_group:{candidate.key}:volume",
+        kind="small_group",
+        severity="info",
+        subject=candidate.key,
+        message=f"{candidate.name!r} reaches fewer than {work.minimum:,} people on {where}, after consent "
+        "and suppression; it is blocked there, and shown as 0.",
+        evidence={"group_minimum": work.minimum, "channels": ",".join(few)},
+        mend=f"Ask for consent on {where}, or leave {'the channel' if len(few) == 1 else 'these channels'} "
+        "out for this profile.",
+        waivable=False,
+    )
+    return volume, [finding]
 
 
 def _profile(

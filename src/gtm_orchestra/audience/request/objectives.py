@@ -249,7 +249,7 @@ def shown(value: float | None, metric: MetricSettings) -> str:
     if value is None:
         return "unknown"
     if metric.type in {"proportion", "retention"}:
-        return f"{value:.1%}".replace("%", " %")
+        return f"{value:.1%}"
     number = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}"  # noqa: PLR2004 small amounts need decimals
     return f"{number} {metric.unit}".strip()
 
