@@ -30,6 +30,7 @@ __all__ = [
     "PersonSettings",
     "SuppressionSettings",
     "TableSettings",
+    "is_countable",
     "load_config",
     "parse_duration",
 ]
@@ -56,6 +57,7 @@ Place = Literal["browser", "server", "batch"]
 Measure = Literal["count", "days_since_last", "distinct_days"]
 
 _MOST = 100_000
+_FIRST_YEAR, _LAST_YEAR = 1969, 2200
 _UNITS = {"m": 1 / 60, "h": 1.0, "d": 24.0, "w": 168.0}
 
 
@@ -72,6 +74,11 @@ def parse_duration(text: str) -> timedelta:
         )
         raise ValueError(message)
     return timedelta(hours=int(number) * _UNITS[unit])
+
+
+def is_countable(moment: datetime) -> bool:
+    """Whether windows before and after a moment still are times that every engine has."""
+    return _FIRST_YEAR < moment.year < _LAST_YEAR
 
 
 Duration = Annotated[str, Field(pattern=r"^[0-9]{1,6}[mhdw]$")]
@@ -91,6 +98,9 @@ class WorkspaceSettings(Model):
     @field_validator("as_of")
     @classmethod
     def _aware(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not is_countable(value):
+            message = "as_of must lie between 1970 and 2199"
+            raise ValueError(message)
         return value if value is None or value.tzinfo is not None else value.replace(tzinfo=UTC)
 
     @field_validator("timezone")

@@ -65,6 +65,18 @@ _REQUESTS = {
         ("--initiative", "PLG", "--channels", "web", "--as-of", "yesterday"),
         "gtm: --as-of 'yesterday' is no date or time",
     ),
+    "as-of before anything was recorded": (
+        ("--initiative", "PLG", "--channels", "web", "--as-of", "0001-01-01T00:00+14:00"),
+        "gtm: --as-of '0001-01-01T00:00+14:00' is in the year 1; 1970 to 2199 are allowed",
+    ),
+    "as-of at the end of time": (
+        ("--initiative", "PLG", "--channels", "web", "--as-of", "9999-12-31"),
+        "gtm: --as-of '9999-12-31' is in the year 9999; 1970 to 2199 are allowed",
+    ),
+    "bytes that are no text": (
+        ("--initiative", "PLG", "--channels", "web", "--constraints", "EU\udcff only"),
+        "gtm: argument 7 is not UTF-8",
+    ),
     "constraint of a book's length": (
         ("--initiative", "PLG", "--channels", "web", "--constraints", "x" * 3_000),
         "gtm: --constraints: 3,000 characters; 2,000 are allowed",
@@ -180,6 +192,38 @@ def test_a_password_in_a_url_is_refused_and_not_repeated(tmp_path: Path, gtm: Gt
     assert "the source's URL holds a password" in said.err
     assert "s3cr3t" not in said.err + said.out
     assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("name", ["password", "PWD", "token"])
+def test_a_password_behind_the_question_mark_is_refused_and_not_repeated(
+    tmp_path: Path, gtm: Gtm, name: str
+) -> None:
+    said = gtm("init", str(tmp_path / "w"), "--source", f"postgresql://ann@127.0.0.1:1/shop?{name}=s3cr3t")
+    assert said.code == 2
+    assert said.err.startswith(f"gtm: the source's URL holds a {name!r}, and gtm.toml never does\n")
+    assert "s3cr3t" not in said.err + said.out
+    assert not (tmp_path / "w").exists()
+
+
+def test_a_password_that_somebody_wrote_into_gtm_toml_is_refused_and_not_repeated(
+    workspace: Path, gtm: Gtm
+) -> None:
+    path = workspace / "gtm.toml"
+    path.write_text(path.read_text().replace('url = "data"', 'url = "postgresql://a@h/d?password=s3cr3t"'))
+    said = gtm(*DEFINE)
+    assert (said.code, said.err.splitlines()[0]) == (
+        2,
+        "gtm: source.url names 'password' behind the question mark",
+    )
+    assert "s3cr3t" not in said.err + said.out
+
+
+def test_a_name_from_the_data_cannot_drive_the_terminal(tmp_path: Path, gtm: Gtm) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "\x1b]0;owned\x07\u202ex.csv").write_text("colour,size\nred,1\nblue,2\n")
+    said = gtm("init", str(tmp_path / "w"), "--source", str(tmp_path / "data"))
+    assert (said.code, "]0;ownedx" in said.err) == (2, True), said.err
+    assert not set(said.err) & {"\x1b", "\x07", "\u202e"}
 
 
 def test_a_wrong_password_is_not_repeated(tmp_path: Path, gtm: Gtm, monkeypatch: pytest.MonkeyPatch) -> None:

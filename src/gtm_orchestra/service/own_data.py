@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from gtm_orchestra.config import SourceSettings
 from gtm_orchestra.errors import ConflictError, UsageError
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.proposals import Proposal
 
 __all__ = ["propose_workspace"]
+
+# Parameters by which drivers take a password in a URL.
+_SECRETS = frozenset(
+    {
+        "password",
+        "passwd",
+        "pwd",
+        "pass",
+        "passcode",
+        "sslpassword",
+        "token",
+        "access_token",
+        "secret",
+        "api_key",
+    }
+)
 
 
 def propose_workspace(
@@ -72,6 +88,12 @@ def _url(folder: Path, source: str) -> str:
             raise UsageError(
                 "the source's URL holds a password, and gtm.toml never does",
                 hint=f"write --source {urlunsplit(bare)} --password-env DB_PASSWORD, and set that variable",
+            )
+        secret = sorted(name for name, _ in parse_qsl(parts.query) if name.lower() in _SECRETS)
+        if secret:
+            raise UsageError(
+                f"the source's URL holds a {secret[0]!r}, and gtm.toml never does",
+                hint="leave it out, give --password-env DB_PASSWORD, and set that variable",
             )
         return source
     return os.path.relpath(Path(source).resolve(), folder.resolve())

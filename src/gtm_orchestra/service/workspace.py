@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from gtm_orchestra.audience.request.kpis import check_metrics
-from gtm_orchestra.config import load_config
+from gtm_orchestra.config import is_countable, load_config
 from gtm_orchestra.errors import IntegrityError, PolicyError, UsageError
 from gtm_orchestra.plans.diff import diff_definitions
 from gtm_orchestra.plans.model import Change
@@ -233,6 +233,8 @@ class Workspace:
             as_of: The moment that "now" means in the data; default: gtm.toml's `workspace.as_of`, else now.
             actor: Handle of who starts it.
         """
+        if as_of is not None and not is_countable(as_of):
+            raise UsageError(f"as_of is in the year {as_of.year}; 1970 to 2199 are allowed")
         revision = self.plans.latest(plan) if isinstance(plan, str) else plan
         run_id, attached = self._start(revision, as_of or self.config.workspace.as_of, self.actor(actor))
         return await self._driver.drive(run_id, resumed=attached)

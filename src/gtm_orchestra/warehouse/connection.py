@@ -43,6 +43,8 @@ T = TypeVar("T")
 _POSTGRES_SCHEMES = ("postgres", "postgresql")
 _MEMORY_LIMIT = "2GB"
 _CONNECT_TIMEOUT_S = 10
+# What a PostgreSQL URL says before its question mark, or gtm.toml beside it.
+_NO_OPTIONS = frozenset({"user", "password", "port", "dbname", "database", "schema", "autocommit"})
 
 
 class Warehouse:
@@ -305,6 +307,12 @@ def _open_postgres(source: SourceSettings, password: str | None) -> Warehouse:
     user, database = unquote(parts.username or ""), unquote(parts.path.lstrip("/"))
     where = f"PostgreSQL database {database!r} at {parts.hostname or 'the local socket'}:{port}"
     options = {"connect_timeout": str(_CONNECT_TIMEOUT_S), **dict(parse_qsl(parts.query))}
+    misplaced = sorted(_NO_OPTIONS & options.keys())
+    if misplaced:
+        raise SourceError(
+            f"source.url names {misplaced[0]!r} behind the question mark",
+            hint="write postgresql://user@host:5432/name, and the password into the variable of password_env",
+        )
     try:
         con = ibis.postgres.connect(
             host=options.pop("host", parts.hostname),

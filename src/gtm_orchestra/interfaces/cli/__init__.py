@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gtm_orchestra import __version__
-from gtm_orchestra.errors import GtmError
+from gtm_orchestra.errors import GtmError, UsageError
 
 __all__ = ["cli", "main"]
 
@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _run(arguments: list[str] | None) -> int:  # noqa: PLR0911 - one line per way to end
     try:
+        _refuse_undecodable(sys.argv[1:] if arguments is None else arguments)
         result: Any = cli.main(args=arguments, prog_name="gtm", standalone_mode=False)
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
@@ -86,10 +87,26 @@ def _run(arguments: list[str] | None) -> int:  # noqa: PLR0911 - one line per wa
     return result if isinstance(result, int) else 0
 
 
+def _refuse_undecodable(arguments: list[str]) -> None:
+    """Pass for arguments that can be written down again.
+
+    Raises:
+        UsageError: One holds bytes that are no UTF-8.
+    """
+    for number, argument in enumerate(arguments, start=1):
+        if any("\ud800" <= char <= "\udfff" for char in argument):
+            raise UsageError(
+                f"argument {number} is not UTF-8", hint="type it again, or set the terminal to UTF-8"
+            )
+
+
 def _say(message: str, hint: str, code: int) -> int:
-    click.echo(f"gtm: {message}", err=True)
+    from gtm_orchestra.interfaces.cli.options import plain  # noqa: PLC0415 - only on this path
+
+    # A message may name tables and columns, and those are named by whoever wrote the data.
+    click.echo(plain(f"gtm: {message}"), err=True)
     if hint:
-        click.echo(f"next: {hint}", err=True)
+        click.echo(plain(f"next: {hint}"), err=True)
     return code
 
 

@@ -28,7 +28,10 @@ __all__ = [
     "workspace_option",
 ]
 
-_CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Codes that a terminal acts on, and marks that let text read otherwise than it is written.
+_CONTROL = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+)
 
 workspace_option = click.option(
     "--workspace",
@@ -59,12 +62,19 @@ def parse_as_of(text: str | None) -> datetime | None:
     """
     if text is None:
         return None
+    from gtm_orchestra.config import is_countable  # noqa: PLC0415 - keeps --help quick
+
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(
             f"--as-of {text[:40]!r} is no date or time", hint="write it as 2026-11-01 or 2026-11-01T06:00Z"
         ) from error
+    if not is_countable(moment):
+        raise UsageError(
+            f"--as-of {text[:40]!r} is in the year {moment.year}; 1970 to 2199 are allowed",
+            hint="write the day on which the data ends",
+        )
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 

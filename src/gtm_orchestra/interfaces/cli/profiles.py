@@ -14,6 +14,7 @@ from gtm_orchestra.interfaces.cli.options import (
     json_option,
     open_workspace,
     parse_as_of,
+    plain,
     workspace_option,
 )
 from gtm_orchestra.interfaces.cli.progress import shown_progress
@@ -77,7 +78,7 @@ def _tell_revision(revision: Revision) -> None:
     if revision.number > 1:
         click.echo(f"revision {revision.number} of {revision.definition.plan_id}:", err=True)
         for line in revision.change.what.split("; "):
-            click.echo(f"  {line}", err=True)
+            click.echo(plain(f"  {line}"), err=True)
 
 
 def _dry_run(space: Workspace, inputs: dict[str, Any], *, as_json: bool) -> int:
