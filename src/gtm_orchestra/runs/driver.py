@@ -18,8 +18,6 @@ from gtm_orchestra.state.plan_store import Anchor
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from langchain_core.runnables import RunnableConfig
-
     from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.state.journal import Question, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
@@ -139,10 +137,9 @@ async def _invoke(plan: PlanDefinition, services: JournalServices) -> dict[str, 
     from gtm_orchestra.graphs.compiler import compile_plan  # noqa: PLC0415 - LangGraph is heavy
 
     graph = compile_plan(plan, services)
-    config: RunnableConfig = {"max_concurrency": plan.parallelization.max_concurrent}
     # A tracing variable inherited from a shell would send the run to a server on the Internet.
     with tracing_context(enabled=False):
-        state = await graph.ainvoke({"outcomes": {}}, config)
+        state = await graph.ainvoke({"outcomes": {}})
     outcomes = {node: Outcome.model_validate(value) for node, value in state["outcomes"].items()}
     nodes = [task.task_id for task in plan.tasks] + [gate.gate_id for gate in plan.gates]
     silent = [node for node in nodes if node not in outcomes]
