@@ -45,8 +45,9 @@ def segment_text(space: Workspace, segment: Segment) -> str:
     path = report_path(segment)
     if path is not None:
         lines.append(f"Report: {shown_path(path)}")
+    lines += _not_understood(space, segment)
     lines += [question_line(question) for question in segment.questions]
-    lines.append(f"Next: {next_command(segment)}")
+    lines.append(f"Next: {next_command(segment)}{_where(space)}")
     return "\n".join(lines)
 
 
@@ -58,14 +59,40 @@ def report_path(segment: Segment) -> Path | None:
     return path if path.exists() else segment.folder
 
 
+def _not_understood(space: Workspace, segment: Segment) -> list[str]:
+    """Return a line per part of the request that has no effect: nobody may take it for granted."""
+    read = next((o for o in segment.outcomes.values() if o.output_var == "objectives" and o.usable), None)
+    if read is None:
+        return []
+    objectives = space.result(segment.run.run_id, "objectives")
+    readings = [*objectives["constraints"], *([objectives["timeline"]] if objectives["timeline"] else [])]
+    return [
+        f"NOT understood, so NOT in force: {r['text']!r}. {r['effect']}"
+        for r in readings
+        if not r["understood"]
+    ]
+
+
+def _where(space: Workspace) -> str:
+    """Return the option that names the workspace, unless we stand in it."""
+    here = space.root.cwd()
+    if here == space.root:
+        return ""
+    return f" -w {shown_path(space.root)}"
+
+
 def _channel_lines(space: Workspace, segment: Segment) -> list[str]:
     """Return a line per channel: what blocks it, what mends it, who decides."""
     reviewed = next((o for o in segment.outcomes.values() if o.output_var == "consent" and o.usable), None)
     if reviewed is None:
         return []
+    from gtm_orchestra.reports.wording import people  # noqa: PLC0415 - keeps --help quick
+
     channels = space.result(segment.run.run_id, "consent")["channels"]
+    least = space.config.policies.group_minimum
     return [
-        f"  {c['channel']:<7} {'go' if c['go'] else 'blocked'}, {c['reachable']:,} people in reach: {c['why']}"
+        f"  {c['channel']:<7} {'go' if c['go'] else 'blocked'}, "
+        f"{people(c['reachable'], least)} people in reach: {c['why']}"
         + (f" Mend: {c['mend']}" if c["mend"] else "")
         + (f" Decides: {c['decides']}." if c["decides"] else "")
         for c in channels
