@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gtm_orchestra.audience.request.kpis import check_metrics
 from gtm_orchestra.config import is_countable, load_config
-from gtm_orchestra.errors import IntegrityError, PolicyError, UsageError
+from gtm_orchestra.errors import ConflictError, IntegrityError, PolicyError, UsageError
 from gtm_orchestra.plans.diff import diff_definitions
 from gtm_orchestra.plans.model import Change
 from gtm_orchestra.plans.names import checked_initiative
@@ -31,6 +31,7 @@ from gtm_orchestra.service.planning import data_sources_of, known_names, plan_fr
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.journal import Journal, RunRow
+from gtm_orchestra.state.locks import held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = ["Workspace"]
 
 _LONGEST_CHANGE = 3_900
+_NEW_PLAN_WAIT_S = 10.0
 # A run that stands at one of these is not finished: the same request attaches to it.
 _UNFINISHED = frozenset({"running", "waiting", "escalated"})
 
@@ -158,7 +160,7 @@ class Workspace:
         refuse_blockers(self.review(definition))
         if existing is None:
             change = _change(who, now, f"planned {command} for {initiative!r}", "asked for")
-            revision = self.plans.create(definition, change=change)
+            revision = self._create(definition, change)
         elif existing.definition == definition:
             return existing
         else:
@@ -349,6 +351,21 @@ class Workspace:
             today=now.date(),
         )
         return definition, existing
+
+    def _create(self, definition: PlanDefinition, change: Callable[[int], Change]) -> Revision:
+        """Keep the first plan of an initiative; of two processes that make it at once, one.
+
+        Raises:
+            ConflictError: Another process was first.
+        """
+        with held(self._locks, "new-plan", wait_s=_NEW_PLAN_WAIT_S):
+            first = self._plan_of(definition.command, definition.initiative)
+            if first is not None:
+                raise ConflictError(
+                    f"{definition.initiative!r} was planned meanwhile, as {first.definition.plan_id}",
+                    hint="run the same command again: it goes on with that plan",
+                )
+            return self.plans.create(definition, change=change)
 
     def _plan_of(self, command: str, initiative: str) -> Revision | None:
         latest = (self.plans.latest(plan_id) for plan_id in reversed(self.plans.ids()))
