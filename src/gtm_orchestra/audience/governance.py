@@ -165,9 +165,7 @@ def _purposes(desk: _Desk) -> Iterable[OwnerDuty]:
             subject=f"consent for {purpose}",
             owner=desk.person("privacy-lead"),
             role="privacy-lead",
-            qa_cadence=f"weekly, and before each deploy: integrity of at least {floor:.0%}".replace(
-                "%", " %"
-            ),
+            qa_cadence=f"weekly, and before each deploy: integrity of at least {floor:.0%}",
             change_checkpoint=(
                 "New wording, a new purpose or a new source of consent: sign-off by the privacy lead."
             ),

@@ -363,7 +363,7 @@ def _verdict(
             f"Not measurable: the metric is too close to its limit for a lift of {_percent(LIFT)} ({base})."
         )
     halves = units_needed(replace(design, holdout=0.5), direction=settings.direction)
-    evenly = f" ({_about(halves)} if half were held out)" if halves is not None else ""
+    evenly = f" ({_about(halves)} if half were held out)" if halves is not None and halves <= _MANY else ""
     what = "accounts" if level is not None and level.unit == "account" else "people"
     return (
         f"Not enough volume: a lift of {_percent(LIFT)} takes {_about(needed)} {what}{evenly}, more than "

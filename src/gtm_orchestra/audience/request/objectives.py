@@ -159,7 +159,7 @@ def _personas(
         else:
             groups = sorted(groups, key=lambda group: (-group[1], group[0]))[:_MOST_ROLES]
         for value, count in groups:
-            share = f"{count / people:.0%}".replace("%", " %") + f" of the {people:,} people in scope"
+            share = f"{count / people:.0%} of the {people:,} people in scope"
             personas.append(
                 Persona(
                     name=_NAMES.get("".join(tokens_of(value)))
