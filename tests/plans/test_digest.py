@@ -46,6 +46,7 @@ _FREE: dict[str, Callable[[PlanDefinition], Any]] = {
     "data_sources": lambda _: (DataSource(role="people", table="t", columns={"a": "int64"}),),
     "governance_cadence": lambda _: {"tables.people": "1h"},
     "attributes": lambda _: {"plan": "0" * 64},
+    "settings": lambda _: {"consent.integrity_floor": "0.5"},
     "blocks": lambda _: (Block(pattern="pipeline", tasks=("1.1",)),),
     "parallelization": lambda _: Parallelization(max_concurrent=1),
     "context_passing": lambda _: "Otherwise.",

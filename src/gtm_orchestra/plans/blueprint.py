@@ -135,6 +135,7 @@ class Filling(Model):
     deputies: dict[str, str] = Field(default_factory=dict, description="Role → deputy of who has it.")
     data_sources: tuple[DataSource, ...] = ()
     governance_cadence: dict[str, str] = Field(default_factory=dict)
+    settings: dict[str, str] = Field(default_factory=dict)
     attributes: dict[str, str] = Field(default_factory=dict)
     hashes: dict[str, str] = Field(default_factory=dict)
 
@@ -210,6 +211,7 @@ def fill(blueprint: Blueprint, filling: Filling) -> PlanDefinition:
         channels=filling.channels,
         data_sources=filling.data_sources,
         governance_cadence=filling.governance_cadence,
+        settings=filling.settings,
         attributes=filling.attributes,
         stages=stages,
         blocks=blocks,

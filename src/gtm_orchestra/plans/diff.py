@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -75,6 +76,11 @@ def _walk(path: str, old: Any, new: Any) -> Iterator[str]:  # noqa: ANN401 - any
 
 
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else repr(value)
-    text = text or "nothing"
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        text = ", ".join(value)
+    elif value is None or isinstance(value, str):
+        text = value or ""
+    else:
+        text = json.dumps(value, ensure_ascii=False)
+    text = " ".join(text.split()) or "nothing"
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -189,6 +189,9 @@ class PlanDefinition(Model):
     governance_cadence: dict[str, str] = Field(
         default_factory=dict, description="Subject → how often it is checked."
     )
+    settings: dict[str, str] = Field(
+        default_factory=dict, description="What gtm.toml says that results hang on: path → value."
+    )
     attributes: dict[str, str] = Field(
         default_factory=dict, description="Catalog attribute → SHA-256 of its entry."
     )

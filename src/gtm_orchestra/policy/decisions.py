@@ -92,7 +92,8 @@ def may_decide(
         )
     if actor.handle not in approvers:
         raise PolicyError(
-            f"{actor.handle!r} is not asked here", hint=f"it is for {_names(approvers)} to decide"
+            f"{actor.handle!r} is not asked here",
+            hint=f"it is for {_names(approvers)} to decide; whoever that is says --as HANDLE",
         )
     if environment == "production" and actor.handle == author and not approved_by_others:
         raise PolicyError(

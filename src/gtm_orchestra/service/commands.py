@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from pydantic import Field, ValidationError, field_validator
@@ -107,7 +108,9 @@ def parse_inputs(command: str, raw: dict[str, Any]) -> CommandInputs:
             _finding(item["loc"], item["type"], item["msg"], given)
             for item in error.errors(include_url=False)
         ]
-        raise UsageError("; ".join(dict.fromkeys(found)), hint=f"see 'gtm {command} --help'") from error
+        raise UsageError(
+            "; ".join(dict.fromkeys(filter(None, found))), hint=f"see 'gtm {command} --help'"
+        ) from error
 
 
 def _finding(loc: tuple[int | str, ...], kind: str, message: str, given: dict[str, Any]) -> str:
@@ -119,7 +122,12 @@ def _finding(loc: tuple[int | str, ...], kind: str, message: str, given: dict[st
         if len(loc) > 1 and isinstance(loc[1], int):
             seen = _split(seen)[loc[1]]
         allowed = ", ".join(CHANNELS) if loc[0] == "channels" else "diamond, pipeline"
-        return f"{option} {str(seen)[:40]!r} is unknown; allowed are {allowed}"
+        near = get_close_matches(str(seen), allowed.split(", "), n=1, cutoff=0.5)
+        return f"{option} {str(seen)[:40]!r} is unknown" + (
+            f"; did you mean {near[0]!r}?" if near else f"; allowed are {allowed}"
+        )
+    if kind == "too_short" and _split(given.get(str(loc[0]), "")):
+        return ""
     if kind == "too_short":
         return f"{option} is empty; name at least one of {', '.join(CHANNELS)}"
     return f"{option}: {message.removeprefix('Value error, ')}"

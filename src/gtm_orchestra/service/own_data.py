@@ -65,6 +65,8 @@ def propose_workspace(
         raise ConflictError(
             f"{str(path)!r} exists already", hint="choose another folder, or edit the one that is there"
         )
+    if "://" not in source and not Path(source).exists():
+        raise UsageError(f"there is nothing at {source!r}", hint="check --source")
     settings = SourceSettings(url=_url(folder, source), password_env=password_env)
     with open_warehouse(settings, folder.resolve(), environ) as warehouse:
         proposal = propose(

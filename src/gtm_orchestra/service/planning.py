@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.content import content_names, find_content
@@ -14,6 +15,7 @@ from gtm_orchestra.plans.review import Known
 from gtm_orchestra.policy.decisions import resolve_approvers
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import date
     from pathlib import Path
 
@@ -106,6 +108,7 @@ def plan_from(
             deputies=deputies,
             data_sources=sources,
             governance_cadence=_cadence(config),
+            settings=_settings(config),
             attributes={
                 name: _hash(entry.model_dump(mode="json")) for name, entry in config.attributes.items()
             },
@@ -163,6 +166,22 @@ def _cadence(config: Config) -> dict[str, str]:
     tables = {f"tables.{role}": table.freshness for role, table in config.tables.items() if table.freshness}
     attributes = {f"attributes.{name}": a.cadence for name, a in config.attributes.items() if a.cadence}
     return dict(sorted((tables | attributes).items()))
+
+
+def _settings(config: Config) -> dict[str, str]:
+    """Return what gtm.toml says about channels, consent, policies, suppressions and metrics: path → value."""
+    sections = config.model_dump(
+        mode="json", include={"channels", "consent", "policies", "suppressions", "metrics"}
+    )
+    return dict(_flat("", sections))
+
+
+def _flat(path: str, value: Any) -> Iterator[tuple[str, str]]:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict) and not path.endswith(".condition"):
+        for name in sorted(value):
+            yield from _flat(f"{path}.{name}" if path else name, value[name])
+    elif value not in (None, "", [], {}):
+        yield path, value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _hash(value: object) -> str:

@@ -55,4 +55,6 @@ def next_command(segment: Segment) -> str:
         return f'gtm approvals approve {question.question_id} --as {who} --reason "…"'
     if segment.status in {"failed", "blocked"}:
         return f"mend what is named above, then: gtm runs resume {segment.run.run_id}"
+    if segment.status == "rejected":
+        return f"change the request, and run gtm {segment.run.command} again"
     return f"gtm runs show {segment.run.run_id}"

@@ -31,7 +31,7 @@ from gtm_orchestra.service.planning import data_sources_of, known_names, plan_fr
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.journal import Journal, RunRow
-from gtm_orchestra.state.locks import held
+from gtm_orchestra.state.locks import held, is_held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
 
 if TYPE_CHECKING:
@@ -176,7 +176,8 @@ class Workspace:
         """Return the plan a request would make, its review, and what it would change; nothing is kept."""
         checked = parse_inputs(command, dict(inputs))
         definition, existing = self._fill(command, checked)
-        changes = diff_definitions(existing.definition, definition) if existing else ()
+        new = (f"a new plan for {definition.initiative!r}",)
+        changes = diff_definitions(existing.definition, definition) if existing else new
         return definition, self.review(definition), changes
 
     def document(self, plan_id: str) -> PlanDocument:
@@ -228,7 +229,7 @@ class Workspace:
     ) -> Segment:
         """Run a plan until it is done or a person is needed.
 
-        The same plan, revision and as-of attach to a run that is not finished, rather than start another.
+        A run of the same revision that is not finished is taken up, unless another as-of is asked for.
 
         Args:
             plan: A revision, or a plan's id for its latest.
@@ -278,6 +279,12 @@ class Workspace:
     def actor(self, claimed: str | None) -> Actor:
         """Return who acts: the claimed handle, else the person mapped to the operating system's user."""
         return resolve_actor(self.config, claimed=claimed, os_user=self._os_user)
+
+    def state_of(self, row: RunRow) -> str:
+        """Return where a run stands; one that nobody drives although it is not finished is "interrupted"."""
+        if row.status != "running":
+            return row.status
+        return "running" if is_held(self._locks, f"{row.plan_id}.run") else "interrupted"
 
     def known_actor(self, claimed: str | None) -> str:
         """Return the handle of who acts.
@@ -381,9 +388,7 @@ class Workspace:
         rows = self.journal.run_list(plan_id=plan_id)
         for row in reversed(rows):
             same = row.digest == revision.digest and row.revision == revision.number
-            if row.status == "running" and same and as_of in (None, row.as_of):
-                return row.run_id, True
-            if row.status in _UNFINISHED and same and as_of == row.as_of:
+            if row.status in _UNFINISHED and same and as_of in (None, row.as_of):
                 return row.run_id, True
         run_id = f"{plan_id.replace('plan-', 'run-', 1)}.{len(rows) + 1}"
         for row in rows:
@@ -409,6 +414,7 @@ class Workspace:
         for question in self.journal.question_list(run_id=row.run_id, status="open"):
             supersede(question, journal=self.journal, why=f"superseded by {by}")
         self.journal.set_status(row.run_id, "superseded", why=f"superseded by {by}")
+        self._progress(row.run_id, "superseded", f"its questions are closed; {by} asks anew")
 
     def _previous_result(self, run: RunRow, output_var: str) -> Any | None:  # noqa: ANN401 - any JSON document
         asked = (run.command, run.initiative)

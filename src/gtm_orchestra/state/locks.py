@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["held"]
+__all__ = ["held", "is_held"]
 
 
 @contextmanager
@@ -47,6 +47,15 @@ def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_held(folder: Path, name: str) -> bool:
+    """Whether some process holds the lock `name` right now."""
+    try:
+        with held(folder, name):
+            return False
+    except BusyError:
+        return True
 
 
 def _who(holder: Path) -> str:

@@ -217,18 +217,11 @@ class PlanStore:
                 "change": made.change.model_dump(mode="json"),
                 "digest": made.digest,
             }
-            self._write(plan_id, known, "revision", made.change.at, body, (made,))
-            return made
+            self._write(plan_id, known, "revision", made.change.at, body)
+            # As it stands in the log: whatever is made of it later is made of the same.
+            return self._read(plan_id).revisions[-1]
 
-    def _write(
-        self,
-        plan_id: str,
-        known: _Verified,
-        kind: str,
-        at: datetime,
-        body: dict[str, Any],
-        revisions: tuple[Revision, ...] = (),
-    ) -> None:
+    def _write(self, plan_id: str, known: _Verified, kind: str, at: datetime, body: dict[str, Any]) -> None:
         self._cut_torn_tail(plan_id)
         entry: dict[str, Any] = {
             "seq": len(known.entries) + 1,
@@ -238,10 +231,7 @@ class PlanStore:
             "prev": known.head,
         }
         entry["hash"] = _hash(entry)
-        line = canonical_json(entry)
-        append_line(self._log(plan_id), line)
-        data = known.data + line + b"\n"
-        self._keep(plan_id, _Verified(data, (*known.entries, entry), known.revisions + revisions))
+        append_line(self._log(plan_id), canonical_json(entry))
 
     def _read(self, plan_id: str, *, must_exist: bool = True) -> _Verified:
         """Return what a log says; what was verified before is not verified again while its bytes stand."""

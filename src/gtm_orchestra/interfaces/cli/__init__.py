@@ -70,14 +70,16 @@ def _run(arguments: list[str] | None) -> int:  # noqa: PLR0911 - one line per wa
     except click.exceptions.Exit as leaving:
         return leaving.exit_code
     except click.Abort:
-        return _say("interrupted", "what is finished is kept; 'gtm runs list' shows how to go on", 130)
+        return _say("interrupted", "what is finished is kept; go on with: gtm runs resume", 130)
     except click.ClickException as error:
         error.show()
+        command = getattr(getattr(error, "ctx", None), "command_path", "gtm")
+        click.echo(f"next: {command} --help", err=True)
         return 2
     except GtmError as error:
         return _say(error.message, error.hint, error.exit_code)
     except KeyboardInterrupt:
-        return _say("interrupted", "what is finished is kept; 'gtm runs list' shows how to go on", 130)
+        return _say("interrupted", "what is finished is kept; go on with: gtm runs resume", 130)
     except BrokenPipeError:
         # The reader of our output went away (| head): nothing to say, and nobody to say it to.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

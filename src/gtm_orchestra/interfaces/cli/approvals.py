@@ -95,8 +95,13 @@ def _full_id(space: Workspace, text: str) -> str:
     if len(found) > 1:
         found = [q.question_id for q in space.questions() if q.question_id in found]
     if len(found) != 1:
-        known = ", ".join(q.question_id for q in space.questions()) or "none is open"
-        raise UsageError(f"{text[:120]!r} names {len(found) or 'no'} approvals", hint=f"open are: {known}")
+        is_open = [q.question_id for q in space.questions()]
+        closed = [q for q in space.questions(every=True) if q.status != "open"]
+        last = f"; the last one, {closed[-1].question_id}, is {closed[-1].status}" if closed else ""
+        raise UsageError(
+            f"{text[:120]!r} names {len(found) or 'no'} open approval{'s' if len(found) > 1 else ''}",
+            hint=f"open are: {', '.join(is_open)}" if is_open else f"nothing waits for anybody{last}",
+        )
     return found[0]
 
 

@@ -8,7 +8,7 @@ import click
 
 from gtm_orchestra.errors import UsageError
 from gtm_orchestra.interfaces.cli.options import emit, open_workspace
-from gtm_orchestra.interfaces.cli.progress import shown_progress
+from gtm_orchestra.interfaces.cli.progress import name_tasks, shown_progress
 from gtm_orchestra.interfaces.cli.story import exit_code_of, report_path, shown_path
 from gtm_orchestra.service.standing import headline_of
 
@@ -39,6 +39,7 @@ def demo(folder: str, people: int, seed: int) -> int:
             constraints=["EU only", "no age"],
             timeline="by 15 January",
         )
+        name_tasks(revision.definition)
         segment = space.run(revision)
     path = report_path(segment)
     ready = "ready for your review" if segment.status == "waiting" else segment.why

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -51,6 +52,8 @@ def open_workspace(folder: str, *, progress: Callable[[str, str, str], None] | N
     """Return the workspace in a folder."""
     from gtm_orchestra.service.workspace import Workspace  # noqa: PLC0415 - keeps --help quick
 
+    if not Path(folder).is_dir():
+        raise UsageError(f"there is no folder {folder!r}", hint="check --workspace")
     return Workspace.open(folder, progress=progress)
 
 

@@ -57,7 +57,7 @@ def list_plans(workspace: str, *, as_json: bool) -> None:
 
 
 @plan.command("show")
-@click.argument("plan_id", metavar="PLAN", default="latest")
+@click.argument("plan_id", metavar="[PLAN]", default="latest")
 @workspace_option
 @json_option
 def show(workspace: str, plan_id: str, *, as_json: bool) -> None:
@@ -75,7 +75,7 @@ def show(workspace: str, plan_id: str, *, as_json: bool) -> None:
 
 
 @plan.command("review")
-@click.argument("plan_id", metavar="PLAN", default="latest")
+@click.argument("plan_id", metavar="[PLAN]", default="latest")
 @workspace_option
 @json_option
 def review(workspace: str, plan_id: str, *, as_json: bool) -> int:
@@ -90,7 +90,7 @@ def review(workspace: str, plan_id: str, *, as_json: bool) -> int:
 
 
 @plan.command("graph")
-@click.argument("plan_id", metavar="PLAN", default="latest")
+@click.argument("plan_id", metavar="[PLAN]", default="latest")
 @click.option("--format", "form", type=click.Choice(["mermaid", "svg"]), default="mermaid", show_default=True)
 @click.option("--output", default=None, help="File to write; default: standard output.")
 @workspace_option
@@ -105,12 +105,14 @@ def graph(workspace: str, plan_id: str, form: str, output: str | None) -> None:
 
     from gtm_orchestra.state.files import replace_file  # noqa: PLC0415 - only on this path
 
+    if not Path(output).parent.is_dir():
+        raise UsageError(f"there is no folder {str(Path(output).parent)!r}", hint="make it, or name another")
     replace_file(Path(output), text.encode())
     click.echo(f"written to {output}")
 
 
 @plan.command("log")
-@click.argument("plan_id", metavar="PLAN", default="latest")
+@click.argument("plan_id", metavar="[PLAN]", default="latest")
 @workspace_option
 @json_option
 def log(workspace: str, plan_id: str, *, as_json: bool) -> None:
@@ -125,7 +127,7 @@ def log(workspace: str, plan_id: str, *, as_json: bool) -> None:
 
 
 @plan.command("verify")
-@click.argument("plan_id", metavar="PLAN", default="latest")
+@click.argument("plan_id", metavar="[PLAN]", default="latest")
 @click.option("--restore", is_flag=True, help="Write the plan file anew from the log.")
 @click.option("--adopt", is_flag=True, help="Make a revision of what was edited by hand.")
 @click.option("--reason", default="", help="Why, for --adopt.")
@@ -151,7 +153,7 @@ def verify(
 
 
 @plan.command("diff")
-@click.argument("plan_id", metavar="PLAN", default="latest")
+@click.argument("plan_id", metavar="[PLAN]", default="latest")
 @click.option("--from", "before", type=int, default=None, help="Revision; default: the one before the last.")
 @click.option("--to", "after", type=int, default=None, help="Revision; default: the last.")
 @workspace_option

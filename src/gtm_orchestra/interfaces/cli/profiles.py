@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,7 +18,7 @@ from gtm_orchestra.interfaces.cli.options import (
     plain,
     workspace_option,
 )
-from gtm_orchestra.interfaces.cli.progress import shown_progress
+from gtm_orchestra.interfaces.cli.progress import name_tasks, shown_progress
 from gtm_orchestra.interfaces.cli.story import exit_code_of, segment_text
 from gtm_orchestra.service.standing import standing
 
@@ -62,8 +63,11 @@ def define_profiles(
         space = open_workspace(workspace, progress=progress)
         if dry_run:
             return _dry_run(space, inputs, as_json=as_json)
+        began = datetime.now(UTC)
         revision = space.define_profiles(actor=actor, **inputs)
-        _tell_revision(revision)
+        if revision.number > 1 and revision.change.at >= began:
+            _tell_revision(revision)
+        name_tasks(revision.definition)
         segment = space.run(revision, as_of=moment, actor=actor)
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
@@ -75,10 +79,9 @@ def report(space: Workspace, segment: Segment, *, as_json: bool) -> None:
 
 
 def _tell_revision(revision: Revision) -> None:
-    if revision.number > 1:
-        click.echo(f"revision {revision.number} of {revision.definition.plan_id}:", err=True)
-        for line in revision.change.what.split("; "):
-            click.echo(plain(f"  {line}"), err=True)
+    click.echo(f"revision {revision.number} of {revision.definition.plan_id}:", err=True)
+    for line in revision.change.what.split("; "):
+        click.echo(plain(f"  {line}"), err=True)
 
 
 def _dry_run(space: Workspace, inputs: dict[str, Any], *, as_json: bool) -> int:

@@ -15,7 +15,19 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-__all__ = ["shown_progress"]
+    from gtm_orchestra.plans.model import PlanDefinition
+
+__all__ = ["name_tasks", "shown_progress"]
+
+# Task → what it does, of the plan that is being shown: a number alone tells nobody anything.
+_NAMES: dict[str, str] = {}
+
+
+def name_tasks(plan: PlanDefinition) -> None:
+    """Show the tasks of this plan by what they do."""
+    _NAMES.clear()
+    _NAMES.update({task.task_id: f"{task.task_id} {task.kind}" for task in plan.tasks})
+
 
 _WORDS = {
     "ok": "done",
@@ -43,14 +55,14 @@ class _Lines:
     def tell(self, node: str, event: str, detail: str) -> None:
         if event == "started":
             self._started[node] = time.monotonic()
-            _line(f"{node:<10} {detail} at work")
+            _line(f"{_name(node):<26} {detail} at work")
         elif event == "ended":
             elapsed = (
                 f" after {time.monotonic() - self._started[node]:.1f} s" if node in self._started else ""
             )
-            _line(f"{node:<10} {_WORDS.get(detail, detail)}{elapsed}")
-        elif event != "says":
-            _line(f"{node:<10} {event}: {detail}")
+            _line(f"{_name(node):<26} {_WORDS.get(detail, detail)}{elapsed}")
+        elif event not in {"says", "served"}:
+            _line(f"{_name(node):<26} {event}: {detail}")
 
 
 class _Live:
@@ -75,6 +87,8 @@ class _Live:
     def tell(self, node: str, event: str, detail: str) -> None:
         now = time.monotonic()
         agent, state, begun, ended = self._rows.get(node, ("", "", now, None))
+        if event == "served":
+            return
         if event == "started":
             agent, state, begun, ended = detail, "at work", now, None
         elif event == "says":
@@ -89,8 +103,12 @@ class _Live:
         table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
         for node, (agent, state, begun, ended) in self._rows.items():
             elapsed = (ended or time.monotonic()) - begun
-            table.add_row(node, agent, plain(state), f"{elapsed:.1f} s" if agent else "")
+            table.add_row(_name(node), agent, plain(state), f"{elapsed:.1f} s" if agent else "")
         return table
+
+
+def _name(node: str) -> str:
+    return _NAMES.get(node, node)
 
 
 def _line(text: str) -> None:

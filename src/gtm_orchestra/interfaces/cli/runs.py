@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gtm_orchestra.errors import UsageError
 from gtm_orchestra.interfaces.cli.options import emit, json_option, open_workspace, workspace_option
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
@@ -13,6 +14,7 @@ from gtm_orchestra.interfaces.cli.story import exit_code_of, question_line
 
 if TYPE_CHECKING:
     from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.service.workspace import Workspace
     from gtm_orchestra.state.journal import Record, RunRow
 
 
@@ -26,21 +28,27 @@ def runs() -> None:
 @json_option
 def list_runs(workspace: str, *, as_json: bool) -> None:
     """List every run, the newest last."""
-    rows = open_workspace(workspace).journal.run_list()
+    space = open_workspace(workspace)
+    rows = space.journal.run_list()
     lines = [
-        f"{r.run_id}  {r.status:<10}  {r.command} for {r.initiative!r}, as of {r.as_of:%Y-%m-%d %H:%M} UTC"
+        f"{r.run_id}  {space.state_of(r):<11}  {r.command} for {r.initiative!r}, "
+        f"as of {r.as_of:%Y-%m-%d %H:%M} UTC"
         for r in rows
+    ]
+    lines += [
+        f"interrupted: gtm runs resume {row.run_id}" for row in rows if space.state_of(row) == "interrupted"
     ]
     emit("\n".join(lines) or "nothing has been run", [_document(row) for row in rows], as_json=as_json)
 
 
 @runs.command("show")
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="[RUN]", default="latest")
 @workspace_option
 @json_option
 def show(workspace: str, run_id: str, *, as_json: bool) -> None:
-    """Tell what happened in a run, in order."""
+    """Tell what happened in a run (default: the latest), in order."""
     space = open_workspace(workspace)
+    run_id = _run_id(space, run_id)
     row = space.journal.run(run_id)
     records = space.journal.records(run_id)
     plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
@@ -58,16 +66,25 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
 
 
 @runs.command("resume")
-@click.argument("run_id", metavar="RUN")
+@click.argument("run_id", metavar="[RUN]", default="latest")
 @workspace_option
 @json_option
 def resume(workspace: str, run_id: str, *, as_json: bool) -> int:
     """Take a run up again: nothing that is finished runs again; what failed is tried afresh."""
     with shown_progress(quiet=as_json) as progress:
         space = open_workspace(workspace, progress=progress)
-        segment = space.resume(run_id)
+        segment = space.resume(_run_id(space, run_id))
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
+
+
+def _run_id(space: Workspace, text: str) -> str:
+    rows = space.journal.run_list()
+    if text != "latest":
+        return text
+    if not rows:
+        raise UsageError("nothing has been run", hint="start with 'gtm define-profiles'")
+    return rows[-1].run_id
 
 
 def _document(row: RunRow) -> dict[str, Any]:
