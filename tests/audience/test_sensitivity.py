@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gtm_orchestra.audience.sensitivity import signs
+
+if TYPE_CHECKING:
+    from gtm_orchestra.config import AttributeType
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,33 @@ def test_a_special_category_is_known_by_its_name_and_a_look_alike_is_not(name: s
 )
 def test_personal_data_is_known_by_name_and_what_is_about_it_is_not(name: str, personal: str) -> None:
     assert signs([name]).personal == personal
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "personal"),
+    [
+        ("unsubscribed_from_all_email", "boolean", ""),
+        ("phone", "boolean", ""),
+        ("mobile", "number", "phone"),
+        ("email", "number", ""),
+        ("birthday", "timestamp", "date of birth"),
+        ("email", "timestamp", ""),
+        ("last_name", "string", "name"),
+        ("last_seen_email", "string", ""),
+    ],
+)
+def test_a_name_means_only_what_its_type_can_hold(name: str, type_: AttributeType, personal: str) -> None:
+    assert signs([name], type_=type_).personal == personal
+
+
+def test_a_special_category_is_known_by_its_name_in_a_column_of_any_type() -> None:
+    types: tuple[AttributeType, ...] = ("boolean", "number", "timestamp", "string")
+    assert {signs(["has_disability"], type_=type_).special for type_ in types} == {"health"}
+
+
+def test_a_text_that_only_says_yes_and_no_is_no_address() -> None:
+    assert signs(["unsubscribed_from_all_email"], ["true", "False", ""]).personal == ""
+    assert signs(["all_email"], ["true", "maybe"]).personal == "email"
 
 
 @pytest.mark.parametrize(

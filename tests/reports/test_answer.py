@@ -51,9 +51,17 @@ def test_nothing_going_is_said_as_such(material: Material) -> None:
         "No channel can be personalised yet; Web, In-app, E-mail and Sales are blocked; Ads was left out "
         "as asked."
     )
-    assert channel_answers(stopped)[0].why == (
-        "Consent is in order, but no profile may be used here yet: no accepted attribute."
-    )
+    assert channel_answers(stopped)[0].why == "No accepted attribute."
+
+
+def test_why_a_channel_is_blocked_begins_with_what_stops_most_of_its_profiles(material: Material) -> None:
+    blockers = [("no system delivers it", "too few people"), ("no system delivers it",), ("too few people",)]
+    web = [a for a in material.activation.activations if a.channel == "web"][: len(blockers)]
+    stopped = [a.model_copy(update={"go": False, "blockers": b}) for a, b in zip(web, blockers, strict=True)]
+    activation = material.activation.model_copy(update={"activations": tuple(stopped)})
+    blocked = replace(material, activation=activation)
+    assert channel_answers(blocked)[0].why == "No system delivers it."
+    assert "; Web is blocked because no system delivers it" in headline(blocked)
 
 
 def test_a_blocked_channel_says_its_reach_why_what_mends_it_and_who_decides(material: Material) -> None:

@@ -2,7 +2,8 @@
 
 Integrity is the share of valid people whose status is known, unexpired and provable. A purpose that is known
 from a current-state column only (as CRM exports have) is accepted as it is: its integrity leaves provability
-out, and a finding says so. The opt-in rate is reach: reported, never gated.
+out, and a finding says so. The opt-in rate is reach: reported, never gated. A purpose of which the data says
+nothing at all is no gap: its channels are not set up, which is for gtm.toml to mend and not for a waiver.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def review_consent(
             for purpose in purposes.values()
             for finding in _purpose_findings(config, purpose, states, asked)
         ),
-        *(finding for channel in found for finding in _channel_findings(channel)),
+        *(finding for channel in found for finding in _channel_findings(channel, purposes)),
     ]
     return ConsentReport(
         purposes=tuple(purposes.values()),
@@ -92,7 +93,7 @@ def _purpose(config: Config, purpose: str, states: Mapping[int, int], people: in
     def count(*wanted: int) -> int:
         return sum(states.get(state, 0) for state in wanted)
 
-    basis = basis_of(config, purpose)
+    basis = basis_of(config, purpose) if states else "none"
     proved = count(GRANTED + 1, DENIED_PROVED)
     accepted = count(*_SNAPSHOTS) if basis == "snapshot" else 0
     granted = count(GRANTED + 1, SNAPSHOT_GRANTED)
@@ -177,11 +178,7 @@ def _verdict(
     """Return go or no-go, why, and what would mend it."""
     floor, least, purpose = config.consent.integrity_floor, config.policies.group_minimum, consent.purpose
     if consent.basis == "none":
-        return (
-            False,
-            f"Nothing in the data says who consented to {purpose!r}.",
-            f"Map a consent log as tables.consents, or a column as consent.snapshots.{purpose}, in gtm.toml.",
-        )
+        return False, f"Nothing in the data says who consented to {purpose!r}.", _set_up(config, purpose)
     if consent.integrity < floor:
         return False, _gap(config, consent, states), _gap_mend(consent)
     if reachable < least:
@@ -196,6 +193,18 @@ def _verdict(
         f"(floor {floor:.0%}); {reachable:,} can be reached."
     )
     return True, why, ""
+
+
+def _set_up(config: Config, purpose: str) -> str:
+    column = f"a column as consent.snapshots.{purpose}"
+    if purpose in config.consent.snapshots:
+        return (
+            f"Fill the column {config.consent.snapshots[purpose].column!r}, or map another one, in gtm.toml."
+        )
+    if "consents" in config.tables:
+        log = config.tables["consents"].table
+        return f"Record consent for {purpose!r} in {log!r}, or map {column}, in gtm.toml."
+    return f"Map a consent log as tables.consents, or {column}, in gtm.toml."
 
 
 def _or_identifier(config: Config, channel: Channel) -> str:
@@ -248,16 +257,13 @@ def _purpose_findings(
             mend="Keep a log of consent with time and proof, and map it as tables.consents.",
             decides=_PRIVACY,
         )
-    if consent.integrity < floor:
-        nothing = consent.basis == "none"
+    if consent.integrity < floor and consent.basis != "none":
         yield Finding(
             finding_id=f"consent_gap:{purpose}",
             kind="consent_gap",
             severity="blocker" if purpose in asked else "info",
             subject=purpose,
-            message=f"Nothing in the data says who consented to {purpose!r}."
-            if nothing
-            else _gap(config, consent, states[purpose]),
+            message=_gap(config, consent, states[purpose]),
             evidence={
                 "people": consent.people,
                 "known": consent.known,
@@ -271,14 +277,16 @@ def _purpose_findings(
         )
 
 
-def _channel_findings(channel: ChannelReach) -> Iterator[Finding]:
+def _channel_findings(channel: ChannelReach, purposes: Mapping[str, PurposeConsent]) -> Iterator[Finding]:
     if not channel.go:
+        known = channel.purpose in purposes and purposes[channel.purpose].basis != "none"
         yield Finding(
             finding_id=f"channel_blocked:{channel.channel}",
             kind="channel_blocked",
             severity="blocker",
             subject=channel.channel,
-            message=f"The channel {channel.channel!r} is blocked. {channel.why}",
+            message=f"The channel {channel.channel!r} is {'blocked' if known else 'not set up'}. "
+            f"{channel.why}",
             evidence={
                 "purpose": channel.purpose,
                 "integrity": channel.integrity,

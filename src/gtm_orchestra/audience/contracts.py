@@ -24,6 +24,7 @@ FindingKind = Literal[
     "personal_data",
     "duplicates",
     "broken_rows",
+    "unmatched_rows",
     "late_events",
     "future_times",
     "drift",
@@ -188,6 +189,10 @@ class TableFact(Model):
     table: str
     rows: int
     broken_rows: int = Field(default=0, description="Rows without key, or whose key or time cannot be read.")
+    unmatched_rows: int = Field(
+        default=0,
+        description="Rows whose person, named by an address or the like, is not in the people table.",
+    )
     duplicate_keys: int = 0
     future_rows: int = 0
     late_rows: int = Field(default=0, description="Events that arrived more than 24 h after they happened.")
@@ -197,6 +202,9 @@ class TableFact(Model):
     freshness_sla_hours: float | None = None
     stale: bool = False
     cadence_hours: float | None = None
+    local_times: tuple[str, ...] = Field(
+        default=(), description="Columns of times without a zone, where gtm.toml names none: read as UTC."
+    )
     owner: str = ""
 
 
@@ -214,6 +222,15 @@ class IdentityFact(Model):
     stitched_ids: int = 0
     accounts: int = 0
     people_with_account: int = 0
+
+    @property
+    def people(self) -> int:
+        """Valid people, staff and machines among them: what every share is of.
+
+        Texts name this base alone. Beside it `valid_people` would tell by subtraction how many are internal,
+        also where those are too few to be shown.
+        """
+        return self.valid_people + self.internal_people
 
 
 class SchemaField(Model):

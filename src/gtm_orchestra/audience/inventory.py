@@ -18,7 +18,7 @@ from gtm_orchestra.audience.contracts import (
     ValueShare,
 )
 from gtm_orchestra.audience.identity import identity_fact
-from gtm_orchestra.audience.inventory_findings import inventory_findings
+from gtm_orchestra.audience.inventory_findings import NOT_ACCEPTED, inventory_findings
 from gtm_orchestra.audience.proxies import Proxy, find_proxies
 from gtm_orchestra.audience.sensitivity import Signs, signs
 from gtm_orchestra.config import parse_duration
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-    from gtm_orchestra.config import AttributeSettings, Config, Sensitivity, TableSettings
+    from gtm_orchestra.config import AttributeSettings, Config, Sensitivity
     from gtm_orchestra.warehouse.connection import Warehouse
     from gtm_orchestra.warehouse.people import PeopleFrame
+    from gtm_orchestra.warehouse.roles import RoleTable
 
 __all__ = ["take_inventory"]
 
@@ -82,7 +83,7 @@ def take_inventory(warehouse: Warehouse, config: Config, as_of: datetime, frame:
     """Return the inventory of the mapped tables and of every attribute of the catalog, as of a moment."""
     found = mapped_tables(warehouse, config)
     scans = {table.role: scan_table(warehouse, table, as_of) for table in found}
-    tables = tuple(_table_fact(table.role, table.settings, scans[table.role], as_of) for table in found)
+    tables = tuple(_table_fact(table, scans[table.role], as_of) for table in found)
     looked = _look(warehouse, config, as_of, frame)
     by_role = {table.role: table for table in tables}
     attributes = tuple(
@@ -94,7 +95,7 @@ def take_inventory(warehouse: Warehouse, config: Config, as_of: datetime, frame:
         (
             SchemaField(table=t.settings.table, column=column, type=type_)
             for t in found
-            for column, type_ in columns_of(t)
+            for column, type_ in columns_of(warehouse, t)
         ),
         key=lambda field: (field.table, field.column),
     )
@@ -125,14 +126,16 @@ def hours_of(duration: str | None) -> float | None:
     return parse_duration(duration).total_seconds() / 3600 if duration else None
 
 
-def _table_fact(role: str, settings: TableSettings, scan: TableScan, as_of: datetime) -> TableFact:
+def _table_fact(found: RoleTable, scan: TableScan, as_of: datetime) -> TableFact:
+    settings = found.settings
     age = round((as_of - scan.newest).total_seconds() / 3600, 4) if scan.newest else None
     sla = hours_of(settings.freshness)
     return TableFact(
-        role=role,
+        role=found.role,
         table=settings.table,
         rows=scan.rows,
         broken_rows=scan.broken,
+        unmatched_rows=scan.strangers,
         duplicate_keys=scan.duplicate_keys,
         future_rows=scan.future,
         late_rows=scan.late,
@@ -142,6 +145,7 @@ def _table_fact(role: str, settings: TableSettings, scan: TableScan, as_of: date
         freshness_sla_hours=sla,
         stale=sla is not None and age is not None and age > sla,
         cadence_hours=scan.cadence_hours,
+        local_times=found.local,
         owner=settings.owner or "",
     )
 
@@ -161,7 +165,10 @@ def _look(warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFr
     suspects = sorted({*declared, *named} & set(lists))
     cells = {name: value_cells(warehouse, frame, as_of, name, suspects) for name in lists}
     values |= {name: sorted({str(cell.value) for cell in found}) for name, found in cells.items()}
-    judged = {name: signs(_names(config, name), values.get(name, ())) for name in frame.full_schema}
+    judged = {
+        name: signs(_names(config, name), values.get(name, ()), type_=type_)
+        for name, type_ in frame.full_schema.items()
+    }
     sensitivity = {name: _sensitivity(config.attributes[name], judged[name]) for name in frame.full_schema}
     special = [name for name in suspects if sensitivity[name] == "special"]
     proxies = find_proxies(warehouse, config, frame, special, cells, sensitivity)
@@ -310,6 +317,7 @@ def _why_not(
             signed.personal in _IDENTIFIERS,
             f"holds personal data ({signed.personal}): it selects nobody",
         ),
+        (sensitivity == "personal" and attribute.review != "accepted", NOT_ACCEPTED),
         (stale, "older than its freshness SLA"),
         (short, "below its coverage SLA"),
     )

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
     from gtm_orchestra.audience.sensitivity import Signs
     from gtm_orchestra.config import Config
 
-__all__ = ["DRIFT_FROM", "inventory_findings", "schema_changes"]
+__all__ = ["DRIFT_FROM", "NOT_ACCEPTED", "inventory_findings", "schema_changes"]
 
 # Usual reading of the population stability index: from here on the distribution has shifted.
 DRIFT_FROM = 0.25
+# Why personal data stays out until somebody has said what it is for.
+NOT_ACCEPTED = "personal data; accept it one by one in the catalog, with a reason, or leave it out"
 _NOTABLE_SHARE = 0.05
 _PRIVACY, _DATA = "privacy-lead", "data-engineer"
 
@@ -42,9 +44,11 @@ def inventory_findings(
     for table in tables:
         found += _stale(config, table, by_table.get(table.role, []))
         found += _rows(table)
+        found += _strangers(config, table)
         found += _times(table)
+        found += _local_times(config, table)
     for fact in attributes:
-        found += _coverage(fact, unavailable)
+        found += _coverage(config, fact, unavailable)
         found += _sensitive(config, fact, signs.get(fact.name))
         found += _others(config, fact, unreadable.get(fact.name, 0), proxies.get(fact.name))
         found += _unreviewed(fact)
@@ -112,6 +116,46 @@ def _rows(table: TableFact) -> Iterator[Finding]:
             )
 
 
+def _strangers(config: Config, table: TableFact) -> Iterator[Finding]:
+    if table.unmatched_rows:
+        by = next(found.person_by for role, found in config.tables.items() if role == table.role)
+        people = config.tables["people"].table
+        share = table.unmatched_rows / table.rows
+        yield Finding(
+            finding_id=f"unmatched_rows:{table.role}",
+            kind="unmatched_rows",
+            severity="info",
+            subject=table.role,
+            message=f"{table.unmatched_rows:,} of {table.rows:,} rows of {table.table!r} ({share:.1%}) "
+            f"belong to nobody in the people table: their {by} is on no record of {people!r}, or on several. "
+            "They are whole, but count for nobody.",
+            evidence={"rows": table.rows, "unmatched_rows": table.unmatched_rows, "share": round(share, 6)},
+            mend=f"Nothing, if {table.table!r} knows people that {people!r} does not, such as subscribers "
+            "without an account; else merge the records that share one.",
+        )
+
+
+def _local_times(config: Config, table: TableFact) -> Iterator[Finding]:
+    if table.local_times:
+        zone = config.workspace.timezone
+        apart = zone != "UTC"
+        columns = ", ".join(repr(name) for name in table.local_times)
+        yield Finding(
+            finding_id=f"time_zone:{table.role}",
+            kind="time_zone",
+            severity="warning" if apart else "info",
+            subject=table.role,
+            message=f"Times of {table.table!r} have no zone ({columns}), and tables.{table.role}.time_zone "
+            f"is not set: they are read as UTC. Business days begin in {zone}"
+            + (", so they are hours off if these are local times." if apart else "."),
+            evidence={"columns": columns, "read_as": "UTC", "business_zone": zone},
+            mend=f"Set tables.{table.role}.time_zone in gtm.toml to {zone!r}, or to 'UTC' if that is right."
+            if apart
+            else f"Set tables.{table.role}.time_zone in gtm.toml to the zone of the source, or to 'UTC'.",
+            decides=_DATA if apart else "",
+        )
+
+
 def _times(table: TableFact) -> Iterator[Finding]:
     if table.future_rows:
         yield Finding(
@@ -140,7 +184,7 @@ def _times(table: TableFact) -> Iterator[Finding]:
         )
 
 
-def _coverage(fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[Finding]:
+def _coverage(config: Config, fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[Finding]:
     severity: Severity = "blocker" if fact.required else "warning"
     if not fact.available:
         yield Finding(
@@ -155,18 +199,20 @@ def _coverage(fact: AttributeFact, unavailable: Mapping[str, str]) -> Iterator[F
             decides=_DATA,
         )
     elif fact.coverage < fact.coverage_sla:
+        few = 0 < fact.filled < config.policies.group_minimum
+        shown = f"for {_count(fact.filled, config)} of" if few else f"for {fact.coverage:.1%} of"
         yield Finding(
             finding_id=f"low_coverage:{fact.name}",
             kind="low_coverage",
             severity="blocker" if fact.required else "info",
             subject=fact.name,
-            message=f"{fact.name!r} is filled for {fact.coverage:.1%} of {fact.people:,} people; its SLA is "
+            message=f"{fact.name!r} is filled {shown} {fact.people:,} people; its SLA is "
             f"{fact.coverage_sla:.0%}."
             + ("" if fact.required else " It is not required, so it stops nothing."),
             evidence={
                 "people": fact.people,
-                "filled": fact.filled,
-                "coverage": fact.coverage,
+                "filled": None if few else fact.filled,
+                "coverage": None if few else fact.coverage,
                 "sla": fact.coverage_sla,
             },
             mend=f"Collect it, or lower attributes.{fact.name}.coverage with its owner.",
@@ -206,6 +252,7 @@ def _sensitive(config: Config, fact: AttributeFact, signed: Signs | None) -> Ite
         declared = config.attributes[fact.name].sensitivity
         known = declared == "personal"
         addresses = signed.people if signed is not None else None
+        named = signed is not None and signed.by == "name"
         some = f"for {_count(addresses, config)} of" if addresses is not None else "in some of the values of"
         counted = {} if addresses is None else {"with_address": _or_none(addresses, config)}
         yield Finding(
@@ -217,6 +264,8 @@ def _sensitive(config: Config, fact: AttributeFact, signed: Signs | None) -> Ite
             + (
                 f"; {_count(fact.filled, config)} people have a value."
                 if known
+                else f", going by its name, but the catalog says its sensitivity is {declared!r}."
+                if named
                 else f" {some} {_count(fact.filled, config)} people with a value, but the catalog says its "
                 f"sensitivity is {declared!r}."
             ),
@@ -296,6 +345,8 @@ def _unreviewed(fact: AttributeFact) -> Iterator[Finding]:
             + (
                 "it may stand in a draft, never in a rule."
                 if fact.usable
+                else "it is personal data, and stays out until a person has accepted it, with a reason."
+                if fact.why_not == NOT_ACCEPTED
                 else f"it is not used, and would not be if accepted: {fact.why_not}."
             ),
             mend="Deny it in 'gtm catalog review'."

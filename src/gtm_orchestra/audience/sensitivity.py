@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from gtm_orchestra.config import AttributeType
+
 __all__ = ["Signs", "personal_data", "signs", "special_category"]
 
 _LEAST_SHARE = 0.02
@@ -47,8 +49,17 @@ _PERSONAL_NAMES: tuple[tuple[str, str], ...] = (
 # Never personal although a word of theirs is: switches, counts and domains about an address.
 _ABOUT = re.compile(
     r"\b(domain|status|opt|opted|subscribed|verified|bounced?|count|opens?|clicks?|valid|consent|type|has|is|num|"
-    r"template|campaign|sent|page|usage|storage|web|percentage|average|engagement|message|per|time|last|days|hours)\b"
+    r"template|campaign|sent|page|usage|storage|web|percentage|average|engagement|message|per|time|"
+    r"last(?! (name|ip))|days|hours)\b"
 )
+# What a name can mean in a column of another type than text: nobody's e-mail address is true or false.
+_KINDS_OF_TYPE: dict[AttributeType, frozenset[str]] = {
+    "string": frozenset(kind for kind, _ in _PERSONAL_NAMES),
+    "number": frozenset({"phone", "age", "identity number", "bank account", "card number", "location"}),
+    "timestamp": frozenset({"date of birth"}),
+    "boolean": frozenset(),
+}
+_SWITCH = frozenset({"true", "false", "yes", "no", "y", "n", "t", "f", "0", "1", "on", "off", "ja", "nein"})
 _SPECIAL_NAMES: tuple[tuple[str, str], ...] = (
     (
         "health",
@@ -147,11 +158,15 @@ class Signs:
     people: int | None = None
 
 
-def signs(names: Sequence[str], values: Iterable[str] = ()) -> Signs:
-    """Judge a column by its names and by values of it: a sample, or all of a short list."""
+def signs(names: Sequence[str], values: Iterable[str] = (), *, type_: AttributeType = "string") -> Signs:
+    """Judge a column by its names and by values of it: a sample, or all of a short list.
+
+    A special category is known by its name in a column of any type, a kind of personal data only where its
+    type and values can hold one.
+    """
     looked = [value[:_LONGEST] for value in values if value]
     special, special_by = special_category(names, looked)
-    personal, personal_by = personal_data(names, looked)
+    personal, personal_by = personal_data(names, looked, type_=type_)
     return Signs(personal, special, special_by or personal_by)
 
 
@@ -178,7 +193,9 @@ def special_category(names: Sequence[str], values: Sequence[str]) -> tuple[str, 
     return "", ""
 
 
-def personal_data(names: Sequence[str], values: Sequence[str]) -> tuple[str, str]:
+def personal_data(
+    names: Sequence[str], values: Sequence[str], *, type_: AttributeType = "string"
+) -> tuple[str, str]:
     """Return the kind of personal data in a column and how it was recognised, or two empty texts."""
     kinds = (
         ("email", _email),
@@ -192,9 +209,13 @@ def personal_data(names: Sequence[str], values: Sequence[str]) -> tuple[str, str
     for kind, test in kinds:
         if sum(1 for value in values if test(value)) >= least:
             return kind, "values"
+    if values and all(value.strip().lower() in _SWITCH for value in values):
+        return "", ""
     for name in names:
         words = words_of(name)
         for kind, pattern in _PERSONAL_NAMES:
+            if kind not in _KINDS_OF_TYPE[type_]:
+                continue
             if not _ABOUT.search(words) and re.search(rf"\b({pattern})\b", words):
                 return kind, "name"
     return "", ""

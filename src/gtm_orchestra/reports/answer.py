@@ -136,9 +136,10 @@ def _looked_at(material: Material, reach: ChannelReach) -> ChannelAnswer:
 def _no_profile(here: list[Activation]) -> str:
     blockers = [blocker for activation in here for blocker in activation.blockers]
     if not blockers:
-        return "Consent is in order, but no profile is mapped to this channel."
-    common = min(set(blockers), key=lambda b: (-blockers.count(b), b))
-    return f"Consent is in order, but no profile may be used here yet: {sentence_inside(common)}."
+        return "No profile is mapped to this channel."
+    # What stops most profiles is the cause; among equals the first, as each lists the broadest first.
+    common = min(blockers, key=lambda b: (-blockers.count(b), blockers.index(b)))
+    return f"{common[:1].upper()}{common[1:].rstrip('.')}."
 
 
 def headline(material: Material) -> str:

@@ -91,7 +91,7 @@ def eligibility_markdown(material: Material) -> bytes:
 
 
 def _eligibility(material: Material, profile: Profile) -> list[str]:
-    total = material.inventory.identity.valid_people
+    total = material.inventory.identity.people
     size = people(profile.size, material.minimum)
     lines = [
         f"## {prose(profile.name)}",

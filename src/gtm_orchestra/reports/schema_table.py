@@ -122,7 +122,7 @@ def schema_markdown(material: Material) -> bytes:
         rows.append([code(row.name), cells[1], cells[2], code(row.source), *cells[4:]])
     title = f"# Profile schema for {prose(material.initiative)}\n\n{UNSIGNED}\n\n"
     basis = (
-        f"One row per attribute, over {material.inventory.identity.valid_people:,} people, as of "
+        f"One row per attribute, over {material.inventory.identity.people:,} people, as of "
         f"{moment(material.as_of)}. Coverage: share of people with a value. SLA: what gtm.toml demands.\n\n"
     )
     return f"{title}{basis}{markdown_table(HEADER, rows)}".encode()

@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from gtm_orchestra.config import Config, TableRole, TableSettings
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["ADDED", "FORMATS", "reshape"]
+__all__ = ["ADDED", "FORMATS", "GIVEN", "reshape"]
 
 # Columns that this module adds carry this prefix, so that nobody takes them for the source's.
 ADDED = "gtm:"
+# The meaning under which the column stays mapped by which people were looked for.
+GIVEN = f"{ADDED}given"
 FORMATS = ("decimal-comma", "decimal-point", "epoch-s", "epoch-ms", "epoch-us")
 _EPOCHS = {"epoch-s": 1, "epoch-ms": 1_000, "epoch-us": 1_000_000}
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -58,6 +60,7 @@ def reshape(
     if role == "consents" and "withdrawn_at" in columns:
         table, columns = _withdrawn(table, columns, settings)
     if settings.person_by is not None and "person" in columns:
+        columns[GIVEN] = columns["person"]
         table, columns["person"] = _found(warehouse, config, settings, table)
     subscriptions = config.tables.get("subscriptions")
     if subscriptions is not None and role in {"people", "accounts"}:
@@ -79,7 +82,9 @@ def _formatted(table: ibis.Table, settings: TableSettings) -> ibis.Table:
         column = table[name]
         if written in _EPOCHS and column.type().is_integer():
             epoch = ibis.timestamp("1970-01-01 00:00:00")
-            read[name] = epoch + (column // _EPOCHS[written]).cast("int64").as_interval("s")
+            at = epoch + (column // _EPOCHS[written]).cast("int64").as_interval("s")
+            # Counted from 1970 it is UTC, whatever the zone of the table's other times.
+            read[name] = at.cast("timestamp('UTC')")
         elif column.type().is_string():
             read[name] = (
                 _decimal(column, written) if written.startswith("decimal-") else _iso(column, written)
@@ -123,22 +128,18 @@ def _pattern(written: str) -> tuple[str, list[str]]:
 
 
 def _month(name: Column) -> Column:
-    word = name.lower()
-    cases = [(word == short, f"{number:02d}") for number, short in enumerate(_MONTHS, start=1)]
-    return ibis.cases(*cases, else_=ibis.null("string"))
+    cases = [(short, f"{number:02d}") for number, short in enumerate(_MONTHS, start=1)]
+    return name.lower().cases(*cases, else_=ibis.null("string"))
 
 
 def _hour(hour: Column, half: Column) -> Column:
-    after_noon = half.lower() == "p"
+    # One CASE over one text: named in each case, the extractions would be written out for all of them.
     cases = [
-        (
-            (hour.lpad(2, "0") == f"{number:02d}") & (after_noon == pm),
-            f"{number % _NOON + (_NOON if pm else 0):02d}",
-        )
+        (f"{number:02d}{letter}", f"{number % _NOON + (_NOON if letter == 'p' else 0):02d}")
         for number in range(1, _NOON + 1)
-        for pm in (False, True)
+        for letter in "ap"
     ]
-    return ibis.cases(*cases, else_=ibis.null("string"))
+    return hour.lpad(2, "0").concat(half.lower()).cases(*cases, else_=ibis.null("string"))
 
 
 def _withdrawn(
@@ -151,7 +152,7 @@ def _withdrawn(
     status = as_text(table[columns["status"]])
     table = table.mutate(
         **{
-            f"{ADDED}at": ibis.ifelse(withdrawn, gone, at),
+            f"{ADDED}at": ibis.ifelse(withdrawn, gone, at).cast("timestamp('UTC')"),
             f"{ADDED}status": ibis.ifelse(withdrawn, ibis.literal("withdrawn"), status),
         }
     )

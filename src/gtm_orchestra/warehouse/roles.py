@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import ibis
 
 from gtm_orchestra.errors import SourceError
-from gtm_orchestra.warehouse.reshaping import reshape
+from gtm_orchestra.warehouse.reshaping import GIVEN, reshape
 from gtm_orchestra.warehouse.values import Column, as_key, as_time, require_times
 
 if TYPE_CHECKING:
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from gtm_orchestra.config import Config, TableRole, TableSettings
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["Reading", "RoleTable", "mapped_tables", "role_table"]
+__all__ = ["NEEDED", "Reading", "RoleTable", "mapped_tables", "role_table"]
 
 # What a row of each role is nothing without.
-_NEEDED: dict[str, tuple[str, ...]] = {
+NEEDED: dict[TableRole, tuple[str, ...]] = {
     "people": ("key",),
     "events": ("person", "time", "name"),
     "consents": ("person", "purpose", "status", "at"),
@@ -29,6 +29,7 @@ _NEEDED: dict[str, tuple[str, ...]] = {
     "accounts": ("key",),
     "membership": ("person", "account"),
     "opportunities": ("key",),
+    "subscriptions": ("key",),
     "exposures": ("person", "experiment", "variant", "time"),
     "outcomes": ("person", "time", "name"),
 }
@@ -64,11 +65,13 @@ class RoleTable:
     Attributes:
         table: As the source has it, reshaped as its settings say.
         settings: [tables.ROLE] of gtm.toml.
+        local: Columns with times that have no zone, where gtm.toml says none either; they are read as UTC.
     """
 
     role: TableRole
     table: ibis.Table
     settings: TableSettings
+    local: tuple[str, ...] = ()
 
     def has(self, meaning: str) -> bool:
         """Return whether gtm.toml maps a column to this meaning."""
@@ -85,10 +88,12 @@ class RoleTable:
     def broken(self) -> Column:
         """Return true for a row that lacks a key, person, name or time, or whose time cannot be read."""
         wrong: Column = ibis.literal(value=False)
-        for meaning in _NEEDED[self.role]:
+        for meaning in NEEDED[self.role]:
             if not self.has(meaning):
                 continue
-            value = self.time(meaning) if meaning in TIME_MEANINGS else as_key(self.column(meaning))
+            # Who is named but not found is a stranger; the row is whole.
+            named = GIVEN if meaning == "person" and self.has(GIVEN) else meaning
+            value = self.time(meaning) if meaning in TIME_MEANINGS else as_key(self.column(named))
             missing = value.isnull()
             if (self.role, meaning) == ("events", "person") and self.has("anonymous"):
                 missing &= as_key(self.column("anonymous")).isnull()
@@ -96,6 +101,12 @@ class RoleTable:
         if self.has("created_at") and self.column("created_at").type().is_string():
             wrong |= self.column("created_at").nullif("").notnull() & self.time("created_at").isnull()
         return wrong
+
+    def strange(self) -> Column:
+        """Return true for a row whose person is named by something that finds nobody in the people table."""
+        if not self.has(GIVEN):
+            return ibis.literal(value=False)
+        return as_key(self.column(GIVEN)).notnull() & as_key(self.column("person")).isnull()
 
     def column_of(self, rows: ibis.Table, meaning: str) -> Column:
         """Return the column mapped to a meaning, of rows derived from this table."""
@@ -151,9 +162,14 @@ def _checked(warehouse: Warehouse, config: Config, role: TableRole, settings: Ta
             hint=(f"was it renamed to {close[0]!r}? " if close else "")
             + "mend gtm.toml, or run 'gtm init' again",
         )
+    mapped = settings
     table, settings = reshape(warehouse, config, role, settings, table)
     found = RoleTable(role, table, settings)
-    for meaning in TIME_MEANINGS:
-        if found.has(meaning):
-            require_times(warehouse, found.column(meaning), found.where(meaning))
-    return found
+    local = set()
+    for meaning in (*TIME_MEANINGS, "withdrawn_at"):
+        if meaning in mapped.columns:
+            name = mapped.columns[meaning]
+            zoned = require_times(warehouse, table[name], f"column {name!r} of table {settings.table!r}")
+            if not zoned and settings.time_zone is None:
+                local.add(name)
+    return replace(found, local=tuple(sorted(local)))

@@ -23,6 +23,8 @@ __all__ = ["TableScan", "columns_of", "scan_table"]
 LATE_AFTER = timedelta(hours=24)
 # A row that arrives while the scan runs is not from the future.
 CLOCK_GRACE = timedelta(minutes=15)
+# Two loads are one gap, which may be any.
+_LEAST_GAPS = 2
 
 
 @dataclass(frozen=True)
@@ -30,12 +32,15 @@ class TableScan:
     """Counts of one table.
 
     Attributes:
+        strangers: Rows that name somebody by an address or the like that finds nobody; they are not broken.
         newest: Of the load times, or else of the rows' own times; not after the as-of.
-        cadence_hours: Median time between loads, to the hour; None if there were fewer than two.
+        cadence_hours: Median time between loads, to the hour. None without a column of load times, or if
+            there were fewer than three loads: when rows happened does not tell when they were fetched.
     """
 
     rows: int
     broken: int
+    strangers: int
     duplicate_keys: int
     future: int
     late: int
@@ -44,9 +49,10 @@ class TableScan:
     cadence_hours: float | None
 
 
-def columns_of(found: RoleTable) -> tuple[tuple[str, str], ...]:
-    """Return every column of a table with its type, in words that are the same on every engine."""
-    return tuple((name, plain_type(found.table[name])) for name in sorted(found.table.columns))
+def columns_of(warehouse: Warehouse, found: RoleTable) -> tuple[tuple[str, str], ...]:
+    """Return every column that the source has with its type, in words that are the same on every engine."""
+    table = warehouse.table(found.settings.table)
+    return tuple((name, plain_type(table[name])) for name in sorted(table.columns))
 
 
 def scan_table(warehouse: Warehouse, found: RoleTable, as_of: datetime) -> TableScan:
@@ -69,6 +75,7 @@ def _scan(warehouse: Warehouse, found: RoleTable, as_of: datetime) -> TableScan:
         own=own,
         load=load,
         broken=found.broken(),
+        strange=found.strange(),
         ahead=ibis.coalesce(own > limit, ibis.literal(value=False))
         | ibis.coalesce(loaded > limit, ibis.literal(value=False)),
         late=ibis.coalesce((loaded - ibis.interval(hours=24)) > own, ibis.literal(value=False)),
@@ -76,15 +83,16 @@ def _scan(warehouse: Warehouse, found: RoleTable, as_of: datetime) -> TableScan:
     hours = rows.group_by("hour").aggregate(
         rows=rows.count(),
         broken=rows.broken.sum(),
+        strangers=rows.strange.sum(),
         future=rows.ahead.sum(),
         late=rows.late.sum(),
         oldest=rows.own.min(where=~rows.ahead),
         newest=rows.load.max(where=rows.load <= moment(as_of)),
     )
-    return _summed(warehouse.rows(hours), _duplicate_keys(warehouse, found), is_events=found.role == "events")
+    return _summed(warehouse.rows(hours), _duplicate_keys(warehouse, found), found)
 
 
-def _summed(hours: list[dict[str, Any]], duplicates: int, *, is_events: bool) -> TableScan:
+def _summed(hours: list[dict[str, Any]], duplicates: int, found: RoleTable) -> TableScan:
     def total(name: str) -> int:
         return sum(int(hour[name] or 0) for hour in hours)
 
@@ -95,19 +103,22 @@ def _summed(hours: list[dict[str, Any]], duplicates: int, *, is_events: bool) ->
     return TableScan(
         rows=total("rows"),
         broken=total("broken"),
+        strangers=total("strangers"),
         duplicate_keys=duplicates,
         future=total("future"),
-        late=total("late") if is_events else 0,
+        late=total("late") if found.role == "events" else 0,
         oldest=min(known("oldest"), default=None),
         newest=newest,
-        cadence_hours=_cadence(hour for hour in known("hour") if newest is not None and hour <= newest),
+        cadence_hours=_cadence(hour for hour in known("hour") if newest is not None and hour <= newest)
+        if found.has("loaded_at")
+        else None,
     )
 
 
 def _cadence(loads: Iterable[datetime]) -> float | None:
     ordered = sorted(loads)
     gaps = [(b - a).total_seconds() / 3600 for a, b in pairwise(ordered)]
-    return float(median(gaps)) if gaps else None
+    return float(median(gaps)) if len(gaps) >= _LEAST_GAPS else None
 
 
 def _duplicate_keys(warehouse: Warehouse, found: RoleTable) -> int:

@@ -187,15 +187,18 @@ def moment(instant: datetime) -> Column:
     return ibis.literal(instant.astimezone(UTC).replace(tzinfo=None), type="timestamp")
 
 
-def require_times(warehouse: Warehouse, column: Column, where: str) -> None:
+def require_times(warehouse: Warehouse, column: Column, where: str) -> bool:
     """Refuse a time column that is no time, or in which some times have a zone and others do not.
+
+    Returns:
+        Whether nothing is left to guess: the times have a zone, are days without a clock, or there are none.
 
     Raises:
         SourceError: Says which column, how many values are of which kind, and what to do.
     """
     kind = column.type()
     if kind.is_timestamp() or kind.is_date():
-        return
+        return kind.is_date() or kind.timezone is not None
     if not kind.is_string():
         raise SourceError(
             f"{where} holds {plain_type(column)} values, not times",
@@ -220,3 +223,4 @@ def require_times(warehouse: Warehouse, column: Column, where: str) -> None:
             f"{where} holds text that is no time in any of its {filled:,} values",
             hint="export ISO 8601 times, such as 2026-01-31T09:30:00Z, or map another column in gtm.toml",
         )
+    return not local
