@@ -118,3 +118,22 @@ def test_an_undefined_metric_is_refused_when_planning(opened: Opened, folder: Pa
     with pytest.raises(UsageError, match="net promoter"):
         opened().define_profiles(**REQUEST, metrics=["net promoter score"])
     assert not (folder / ".claude").exists()
+
+
+def test_a_published_file_that_was_changed_is_noticed_and_written_again(opened: Opened) -> None:
+    space = opened()
+    segment = space.run(space.define_profiles(**REQUEST))
+    assert segment.folder is not None
+    report = segment.folder / "report.html"
+    good = report.read_bytes()
+    report.write_bytes(b"another report")
+    (segment.folder / "inventory.csv").unlink()
+    checked = space.verify(segment.run.plan_id)
+    assert not checked.ok
+    assert (
+        f"outputs of {segment.run.run_id}: inventory.csv, report.html changed or gone; "
+        f"'gtm runs resume {segment.run.run_id}' writes them again as they were"
+    ) in checked.lines
+    space.resume(segment.run.run_id)
+    assert report.read_bytes() == good
+    assert space.verify(segment.run.plan_id).ok

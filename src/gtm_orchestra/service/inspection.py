@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,12 @@ from pydantic import ValidationError
 from gtm_orchestra.errors import IntegrityError, PlanFormatError, UsageError
 from gtm_orchestra.plans.graph import dependency_graph
 from gtm_orchestra.plans.model import PlanDefinition
+from gtm_orchestra.runs.history import History
+from gtm_orchestra.runs.services import output_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from gtm_orchestra.plans.model import PlanDocument
     from gtm_orchestra.state.journal import Journal, RunRow
@@ -29,7 +33,7 @@ class Verification:
     lines: tuple[str, ...]
 
 
-def verify_plan(plans: PlanStore, journal: Journal, plan_id: str) -> Verification:
+def verify_plan(plans: PlanStore, journal: Journal, plan_id: str, *, root: Path) -> Verification:
     """Recompute every chain of a plan and its runs. Works offline, and says all findings at once."""
     lines: list[str] = []
     ok = True
@@ -54,6 +58,13 @@ def verify_plan(plans: PlanStore, journal: Journal, plan_id: str) -> Verificatio
         except IntegrityError as error:
             ok = False
             lines.append(f"journal of {row.run_id}: {error}")
+        changed = _changed_files(root, row, journal, revisions)
+        if changed:
+            ok = False
+            lines.append(
+                f"outputs of {row.run_id}: {', '.join(changed)} changed or gone; "
+                f"'gtm runs resume {row.run_id}' writes them again as they were"
+            )
     view = plans.view_state(plan_id)
     name = plans.view_path(plan_id).name
     if view.state == "same":
@@ -66,6 +77,21 @@ def verify_plan(plans: PlanStore, journal: Journal, plan_id: str) -> Verificatio
             + (", '--adopt --reason …' makes a revision of the edit" if view.state == "edited" else "")
         )
     return Verification(ok=ok, lines=tuple(lines))
+
+
+def _changed_files(root: Path, row: RunRow, journal: Journal, revisions: Sequence[Revision]) -> list[str]:
+    """Return the published files of a run that are not what the journal says was written."""
+    plan = next((r.definition for r in revisions if r.number == row.revision), None)
+    if plan is None or row.status not in {"waiting", "escalated", "done"}:
+        return []
+    folder = root / output_folder(plan, row)
+    history = History.of(journal.records(row.run_id))
+    files = {n: sha for o in history.outcomes.values() if o.usable for n, sha in o.artifacts.items()}
+    return [
+        name
+        for name, sha256 in sorted(files.items())
+        if not (folder / name).is_file() or hashlib.sha256((folder / name).read_bytes()).hexdigest() != sha256
+    ]
 
 
 def _check_log(row: RunRow, revisions: Sequence[Revision], heads: Sequence[tuple[int, str]]) -> None:

@@ -190,7 +190,7 @@ class Workspace:
 
     def verify(self, plan_id: str) -> Verification:
         """Recompute the chains of a plan's log and its runs' journals, and compare the plan file."""
-        return verify_plan(self.plans, self.journal, plan_id)
+        return verify_plan(self.plans, self.journal, plan_id, root=self.root)
 
     def restore_view(self, plan_id: str) -> None:
         """Write the plan file anew from log and journal."""

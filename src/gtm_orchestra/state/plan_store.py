@@ -29,6 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Anchor", "PlanStore", "Revision", "ViewState"]
 
+_DEFAULTS: dict[str, Any] = {
+    name: list(value) if isinstance(value, tuple) else value
+    for name, field in PlanDefinition.model_fields.items()
+    if not field.is_required()
+    for value in (field.get_default(call_default_factory=True),)
+}
 _PLAN_ID = re.compile(r"plan-[0-9]{8}T[0-9]{6}Z(-[0-9]{1,3})?")
 _GENESIS = "0" * 64
 _LOCK_WAIT_S = 10.0
@@ -180,7 +186,8 @@ class PlanStore:
             return ViewState("missing")
         except PlanFormatError as error:
             return ViewState("unreadable", error=str(error))
-        fields = tuple(name for name in definition if seen.get(name) != definition[name])
+        # A plan file of an earlier version lacks the fields that came later: that is no edit.
+        fields = tuple(n for n in definition if seen.get(n, _DEFAULTS.get(n)) != definition[n])
         return ViewState("edited", fields=fields) if fields else ViewState("same")
 
     def read_view(self, plan_id: str) -> dict[str, Any]:
