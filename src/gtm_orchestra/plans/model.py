@@ -305,12 +305,15 @@ class PlanDocument(Model):
     remediation: tuple[Remediation, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     linked_experiments: tuple[str, ...] = ()
+    actuals: dict[str, float] = Field(default_factory=dict, description="Success metric → value so far.")
     change_log: tuple[Change, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the file's content: the definition's fields at the top level, as the dialect has them."""
         document = self.model_dump(mode="json")
-        definition = document.pop("definition")
+        definition, actuals = document.pop("definition"), document.pop("actuals")
+        for metric in definition["success_metrics"]:
+            metric["actual"] = actuals.get(metric["name"])
         return {**definition, **document}
 
 
@@ -319,7 +322,7 @@ def plan_schema() -> dict[str, Any]:
     schema = PlanDocument.model_json_schema()
     definition = schema["$defs"].pop("PlanDefinition")
     schema["properties"] = {**definition["properties"], **schema["properties"]}
-    del schema["properties"]["definition"]
+    del schema["properties"]["definition"], schema["properties"]["actuals"]
     required = [*definition.get("required", ()), *schema.get("required", ())]
     schema["required"] = [name for name in required if name != "definition"]
     schema["title"] = "Plan"

@@ -85,7 +85,9 @@ class Driver:
 
     def refresh_view(self, plan_id: str) -> None:
         """Write the plan file anew from the plan log and the journal."""
-        document = project(self._plans, self._environment.journal, plan_id)
+        document = project(
+            self._plans, self._environment.journal, plan_id, artifacts=self._environment.artifacts
+        )
         self._plans.write_view(plan_id, document.as_json())
 
     def _definition(self, run: RunRow) -> PlanDefinition:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.plans.model import ApprovalRecord, Artifact, PlanDocument, Remediation, TaskProgress
+from gtm_orchestra.runs.actuals import actuals_of
 from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.questions import binding_of
 
@@ -12,13 +14,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, Question, Record, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
 
 __all__ = ["approvals_of", "project"]
 
 
-def project(plans: PlanStore, journal: Journal, plan_id: str) -> PlanDocument:
+def project(plans: PlanStore, journal: Journal, plan_id: str, *, artifacts: ArtifactStore) -> PlanDocument:
     """Return the plan document as log and journal have it now."""
     revisions = plans.revisions(plan_id)
     latest = revisions[-1]
@@ -35,8 +38,15 @@ def project(plans: PlanStore, journal: Journal, plan_id: str) -> PlanDocument:
         approvals=tuple(record for row in rows for record in approvals_of(row, journal)),
         remediation=_remediation(records, journal.question_list(run_id=rows[-1].run_id) if rows else ()),
         artifacts=_artifacts(history),
+        actuals=actuals_of(_results(history, artifacts)),
         change_log=tuple(revision.change for revision in revisions),
     )
+
+
+def _results(history: History, artifacts: ArtifactStore) -> dict[str, Any]:
+    """Return the result documents of the latest run that are still whole."""
+    outcomes = [o for o in history.outcomes.values() if o.usable and o.output and artifacts.has(o.output)]
+    return {o.output_var: json.loads(artifacts.get(o.output)) for o in outcomes}
 
 
 def _progress(plan: PlanDefinition, history: History) -> tuple[TaskProgress, ...]:

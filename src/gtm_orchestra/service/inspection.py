@@ -13,6 +13,7 @@ from gtm_orchestra.plans.graph import dependency_graph
 from gtm_orchestra.plans.model import PlanDefinition
 from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.services import output_folder
+from gtm_orchestra.state.plan_store import without_actuals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -125,7 +126,7 @@ def edited_definition(plans: PlanStore, plan_id: str) -> PlanDefinition:
         raise PlanFormatError(state.error, hint=f"restore it with 'gtm plan verify {plan_id} --restore'")
     if state.state != "edited":
         raise UsageError(f"{plan_id}.json was not edited", hint="there is nothing to adopt")
-    document = plans.read_view(plan_id)
+    document = without_actuals(plans.read_view(plan_id))
     raw = {name: document[name] for name in PlanDefinition.model_fields if name in document}
     try:
         definition = PlanDefinition.model_validate(raw)

@@ -182,7 +182,7 @@ class Workspace:
 
     def document(self, plan_id: str) -> PlanDocument:
         """Return the plan document as log and journal have it now."""
-        return project(self.plans, self.journal, plan_id)
+        return project(self.plans, self.journal, plan_id, artifacts=self.artifacts)
 
     def drawing(self, plan_id: str, *, form: str = "svg") -> str:
         """Return a plan's graph with its progress: form "svg" or "mermaid"."""

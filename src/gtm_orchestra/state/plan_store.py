@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-__all__ = ["Anchor", "PlanStore", "Revision", "ViewState"]
+__all__ = ["Anchor", "PlanStore", "Revision", "ViewState", "without_actuals"]
 
 _DEFAULTS: dict[str, Any] = {
     name: list(value) if isinstance(value, tuple) else value
@@ -186,6 +186,7 @@ class PlanStore:
             return ViewState("missing")
         except PlanFormatError as error:
             return ViewState("unreadable", error=str(error))
+        seen = without_actuals(seen)
         # A plan file of an earlier version lacks the fields that came later: that is no edit.
         fields = tuple(n for n in definition if seen.get(n, _DEFAULTS.get(n)) != definition[n])
         return ViewState("edited", fields=fields) if fields else ViewState("same")
@@ -292,6 +293,14 @@ def _extended(known: _Verified, data: bytes, plan_id: str) -> _Verified:
     new = entries[len(known.entries) :]
     revisions = tuple(_revision(entry["body"], plan_id) for entry in new if entry["kind"] == "revision")
     return _Verified(data, tuple(entries), known.revisions + revisions)
+
+
+def without_actuals(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan file without the metrics' actual values: the runs know them, nobody plans them."""
+    metrics = document.get("success_metrics")
+    if not isinstance(metrics, list) or not all(isinstance(metric, dict) for metric in metrics):
+        return document
+    return {**document, "success_metrics": [{**metric, "actual": None} for metric in metrics]}
 
 
 def _hash(entry: dict[str, Any]) -> str:
