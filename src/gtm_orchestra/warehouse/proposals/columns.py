@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, read_consent
-from gtm_orchestra.warehouse.proposals.lexicon import Concept, business_words, find_concept
+from gtm_orchestra.warehouse.proposals.lexicon import Concept, find_concept, is_business_word
 from gtm_orchestra.warehouse.proposals.names import fold
 from gtm_orchestra.warehouse.proposals.sensitive import proxy_category, special_category, special_values
-from gtm_orchestra.warehouse.proposals.value_words import NO, YES
+from gtm_orchestra.warehouse.proposals.value_words import NO, UNDECIDED, YES
 
 if TYPE_CHECKING:
     from gtm_orchestra.config import AttributeType, Sensitivity
@@ -74,6 +74,17 @@ _TELLING = frozenset(
         "abonniert",
     }
 ) | {"opted in", "opted out", "opt-in", "opt-out", "opted_in", "opted_out"}
+# Verbs of agreement and refusal; "newsletter sent at" has none.
+_AGREEING = frozenset({
+    "optin", "optedin", "optout", "optedout", "consent", "consented", "permission", "accepted",
+    "agreed", "subscribed", "unsubscribed", "einwilligung", "eingewilligt", "zustimmung", "zugestimmt",
+    "widerspruch", "widerrufen", "abgemeldet", "consentement", "consenti", "consentimiento",
+    "toestemming", "aangemeld", "afgemeld", "objected",
+})  # fmt: skip
+_WHEN = frozenset({
+    "at", "on", "date", "time", "timestamp", "ts", "since", "datum", "zeitpunkt", "am", "seit", "le", "el",
+    "op", "fecha",
+})  # fmt: skip
 _SPEAKING = {
     "email": ("email", "e-mail address"),
     "ip": ("ip", "network address"),
@@ -109,30 +120,6 @@ _LIGHTS = frozenset(
 _MAY_BE_ADDRESSES = frozenset({"owner", "full_name", "person_id", "account_id", "external_id"})
 _CATEGORY_VALUES = 60
 _CATEGORY_SHARE = 0.5
-_NEUTRAL = frozenset(
-    {
-        "pending",
-        "cleaned",
-        "bounced",
-        "unknown",
-        "unconfirmed",
-        "none",
-        "na",
-        "n/a",
-        "transactional",
-        "archived",
-        "ausstehend",
-        "en attente",
-        "pendiente",
-        "in afwachting",
-        "unbekannt",
-        "not set",
-        "expired",
-        "deleted",
-        "complained",
-        "invalid",
-    }
-)
 _ID_HEADS = frozenset({"id", "key", "uuid", "guid", "uid"})
 
 
@@ -190,7 +177,7 @@ def read_column(measure: ColumnMeasure) -> ColumnReading:
     if special is not None:
         return special
     by_value = _by_value(reading)
-    named = _by_name(reading)
+    named = _by_name(reading) or _consent_time(reading)
     consent = _consent(reading, named)
     found = consent or by_value or named or _generic(reading)
     proxy = proxy_category(measure.words)
@@ -245,6 +232,8 @@ def _figures(measure: ColumnMeasure) -> str:
             parts.append(f"{measure.reading.share:.0%} {measure.reading.form}")
         if measure.dates is not None and measure.dates.format is not None:
             parts.append(f"written {measure.dates.format}")
+    if measure.settled:
+        parts.append(measure.settled)
     return ", ".join(parts)
 
 
@@ -270,7 +259,9 @@ def _special(reading: ColumnReading) -> ColumnReading | None:
     category = special_category(measure.words)
     how = "named so"
     if category is None and measure.type == "string":
-        category, how = special_values(measure.vocabulary), "most of its values name it"
+        some = "some" if proxy_category(measure.words) is not None else "most"
+        category = special_values(measure.vocabulary, measure.words)
+        how = f"{some} of its values name it"
     if category is None or (category == "health" and _speaks_of_business(measure)):
         return None
     return replace(
@@ -429,10 +420,29 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
     )
 
 
+def _consent_time(reading: ColumnReading) -> ColumnReading | None:
+    """Return a time of agreement or refusal, such as "marketing_opt_in_at": evidence of consent."""
+    measure = reading.measure
+    if measure.shape != "time" or not set(measure.words) & _AGREEING or not set(measure.words) & _WHEN:
+        return None
+    said = read_consent(tuple(word for word in measure.words if word not in _WHEN))
+    if said is None:
+        return None
+    what = "refused" if said.inverted else "agreed to"
+    return replace(
+        reading,
+        concept="withdrawn_at" if said.inverted else "granted_at",
+        label=f"when {said.purpose} was {what}: evidence of consent",
+        sensitivity="internal",
+        evidence=f"named as the time of consent for {said.purpose}; {reading.evidence}",
+        confidence=_LIKELY,
+    )
+
+
 def speaks_of_consent(measure: ColumnMeasure) -> bool:
     """Return whether the few values are words for yes, no and undecided."""
     folded = {fold(value) for value in measure.vocabulary}
-    return bool(folded) and folded <= YES | NO | _NEUTRAL and bool(folded & (YES | NO))
+    return bool(folded) and folded <= YES | NO | UNDECIDED and bool(folded & (YES | NO))
 
 
 def _generic(reading: ColumnReading) -> ColumnReading:
@@ -440,7 +450,7 @@ def _generic(reading: ColumnReading) -> ColumnReading:
     measure = reading.measure
     if not measure.filled:
         return replace(reading, problem=reading.problem or "is empty and its name is not known")
-    harmless = bool(measure.words) and set(measure.words) <= business_words()
+    harmless = bool(measure.words) and all(is_business_word(word) for word in measure.words)
     sensitivity: Sensitivity = "internal" if harmless and measure.shape != "prose" else "unknown"
     why = "every word of its name is a business word" if harmless else "its name is not known"
     label, sure = "", _LIKELY if harmless else _WEAK

@@ -1,12 +1,12 @@
 """Whether a two-valued column says what a person agreed to, for which purpose, and which way round."""
 
-# ruff: noqa: E501 - a word list is read and extended by line, one purpose per line
+# ruff: noqa: E501, SIM905 - a word list is read and extended by line, one purpose per line
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["PURPOSE_WORDS", "ConsentWords", "read_consent"]
+__all__ = ["OTHER_MAIL", "PURPOSE_WORDS", "ConsentWords", "read_consent"]
 
 _NEGATIVE = (
     "optout", "optedout", "unsubscribed", "unsubscribe", "do not", "donotcontact", "donotemail", "donotcall", "dnc",
@@ -57,7 +57,22 @@ _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
     ("sales-contact", frozenset({"sales", "vertrieb"})),
     ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen"})),
 )  # fmt: skip
-_ASIDE = frozenset("contact customer user is has of to from for all the a do not status date".split())  # noqa: SIM905 - a list of words
+# Mail that is none for marketing: who refuses it has refused nothing else.
+_TOPICS: tuple[tuple[str, frozenset[str]], ...] = (
+    ("product-updates", frozenset("product products release releases changelog roadmap beta feature features produkt produktneuheiten produktupdates produit producto".split())),
+    ("surveys", frozenset("survey surveys feedback research nps review reviews umfrage umfragen enquete encuesta enquetes".split())),
+    ("event-invitations", frozenset("event events webinar webinars veranstaltung veranstaltungen evenements eventos".split())),
+    ("service-messages", frozenset("service services transactional billing invoice invoices account security support notification notifications alert alerts order orders shipping system servicemails facturation".split())),
+    ("one-to-one", frozenset(("one",))),
+    ("job-offers", frozenset("job jobs career careers recruiting stellenangebote".split())),
+)  # fmt: skip
+OTHER_MAIL = frozenset(name for name, _ in _TOPICS)
+# Beside these words a topic only says what else is in the marketing.
+_MARKETING = frozenset(
+    "marketing werbung newsletter newsletters promo promotional promotions offers angebote all any every alle alles toute "
+    "tous todos todas alle global ads".split()
+)
+_ASIDE = frozenset("contact customer user is has of to from for all the a do not status date".split())
 # Words that name a purpose by themselves.
 PURPOSE_WORDS = frozenset(word for _, known in _PURPOSES for word in known)
 _WEAK = frozenset(
@@ -111,6 +126,8 @@ def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     ConsentWords(purpose='email-marketing', inverted=True, weak=False)
     >>> read_consent(("terms", "accepted")) is None
     True
+    >>> read_consent(("optedout", "of", "email", "product", "updates"))
+    ConsentWords(purpose='product-updates', inverted=True, weak=False)
     """
     if set(header) & _NO_CONSENT:
         return None
@@ -120,6 +137,8 @@ def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     if not negative and not positive:
         return None
     purpose = next((name for name, known in _PURPOSES if set(header) & known), None)
+    if purpose in {"email-marketing", None} and not set(header) & _MARKETING:
+        purpose = next((name for name, known in _TOPICS if set(header) & known), purpose)
     hits = {*negative, *positive}
     weak = hits <= _WEAK and purpose is None
     if purpose in {"email-marketing", "phone-marketing"} and hits <= {

@@ -42,6 +42,8 @@ class DateReading:
         zoned: Share of values that carry a zone or offset.
         share: Share of the values that are dates in this format.
         offsets: Offsets seen, such as "+0100", sorted.
+        separator: Between day, month and year, if they are numbers.
+        either: For an ambiguous order: the format with the day first, and with the month first.
     """
 
     order: Order
@@ -51,6 +53,8 @@ class DateReading:
     zoned: float
     share: float
     offsets: tuple[str, ...] = ()
+    separator: str = ""
+    either: tuple[str | None, str | None] = (None, None)
 
 
 def read_dates(values: Sequence[str]) -> DateReading | None:
@@ -119,6 +123,10 @@ def _read_numeric(found: list[re.Match[str]], total: int) -> DateReading | None:
         zoned=len(zones) / len(found),
         share=len(found) / total,
         offsets=offsets,
+        separator=separator,
+        either=(_template(found, "dmy", separator), _template(found, "mdy", separator))
+        if order == "ambiguous"
+        else (None, None),
     )
 
 

@@ -18,22 +18,23 @@ from gtm_orchestra.warehouse.proposals.business import (
 from gtm_orchestra.warehouse.proposals.columns import ColumnReading, read_column, speaks_of_consent
 from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords
 from gtm_orchestra.warehouse.proposals.entries import Entries, consent_words
+from gtm_orchestra.warehouse.proposals.exclusions import own_domain
 from gtm_orchestra.warehouse.proposals.measures import measure_table
 from gtm_orchestra.warehouse.proposals.names import plural_free, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import Evidence, Proposal
+from gtm_orchestra.warehouse.proposals.readiness import ConsentMeasure, measure_consent, next_steps
 from gtm_orchestra.warehouse.proposals.readings import RoleReading, TableReading
 from gtm_orchestra.warehouse.proposals.table_words import TABLE_HINTS
 from gtm_orchestra.warehouse.proposals.tables import assign_roles
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gtm_orchestra.config import TableRole
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["propose"]
-
-_UNCERTAIN = 0.7
 
 
 def propose(
@@ -76,6 +77,8 @@ def propose(
         else:
             entries.add(role)
     entries.settle_objections(_logged(roles))
+    if (own := own_domain(warehouse, roles["people"].table)) is not None:
+        entries.keep_out_staff(*own)
     events = roles.get("events")
     if events is not None:
         entries.add_events(events, frequent_events(events))
@@ -97,7 +100,24 @@ def propose(
         from gtm_orchestra.warehouse.dbt import apply_manifest, read_manifest  # noqa: PLC0415 - rarely needed
 
         proposal = apply_manifest(proposal, read_manifest(dbt_manifest))
-    return proposal.model_copy(update={"next_steps": _next_steps(proposal)})
+    measured = measure_consent(warehouse, proposal.config, {*entries.snapshots, *_logged(roles)})
+    proposal = proposal.model_copy(
+        update={"evidence": dict(sorted({**proposal.evidence, **_floor(measured)}.items()))}
+    )
+    return proposal.model_copy(update={"next_steps": next_steps(proposal, measured)})
+
+
+def _floor(measured: Mapping[str, ConsentMeasure]) -> dict[str, Evidence]:
+    """Return what was measured against the floor of consent integrity, as evidence."""
+    text = "; ".join(
+        f"measured: {purpose} {_proof(found)} for {found.integrity:.1%}"
+        for purpose, found in measured.items()
+    )
+    return {"consent.integrity_floor": Evidence(text=text, confidence=1.0)} if text else {}
+
+
+def _proof(found: ConsentMeasure) -> str:
+    return "provable" if found.provable else "known, from a column,"
 
 
 def _read(warehouse: Warehouse, name: str) -> TableReading:
@@ -179,11 +199,19 @@ def _config(  # noqa: PLR0913 - one value per part of gtm.toml
             "not provable at exposure time",
             confidence=0.8,
         )
+    evidence |= {
+        f"suppressions.{key}": Evidence(text=text, confidence=0.9) for key, text in entries.exclusions.items()
+    }
+    zones = _zones(roles, str(zone[0]), evidence)
     handle = author or getpass.getuser()
     return {
         "workspace": {"name": name, "timezone": zone[0], "currency": money[0]},
         "source": {"url": source},
-        "tables": {role: _table(role, roles[role], entries) for role in REQUIRED_COLUMNS if role in roles},
+        "tables": {
+            role: _table(role, roles[role], entries) | zones.get(role, {})
+            for role in REQUIRED_COLUMNS
+            if role in roles
+        },
         "consent": _consent(roles, entries),
         "channels": {channel: settings for channel, (settings, _, _) in channels.items()},
         "people": {slug(handle): {"name": handle, "roles": ["personalization-architect"], "os_user": handle}},
@@ -202,6 +230,38 @@ def _table(role: str, found: RoleReading, entries: Entries) -> dict[str, Any]:
     if found.person_by is not None:
         settings["person_by"] = found.person_by
     return settings
+
+
+def _zones(
+    roles: dict[TableRole, RoleReading], zone: str, evidence: dict[str, Evidence]
+) -> dict[str, dict[str, str]]:
+    """Return the zone of each table whose times are written for people, without one; said in its evidence.
+
+    A time that a program wrote for programs, such as 2026-01-31 09:30:00, stays in UTC unless somebody says
+    otherwise.
+    """
+    found: dict[str, dict[str, str]] = {}
+    for role, reading in roles.items():
+        dates = [
+            c.measure.dates for c in reading.table.columns if c.measure.dates is not None and not c.problem
+        ]
+        local = any(d.has_clock and not d.zoned and not d.iso for d in dates)
+        bare = any(
+            c.measure.type == "timestamp"
+            and not c.measure.zoned
+            and c.measure.name in reading.columns.values()
+            for c in reading.table.columns
+        )
+        if not local and not bare:
+            continue
+        if local and zone != "UTC":
+            found[role] = {"time_zone": zone}
+        where = f"read as {zone}, the business time zone" if role in found else "read as UTC"
+        said = evidence[f"tables.{role}"]
+        evidence[f"tables.{role}"] = said.model_copy(
+            update={"text": f"{said.text}; its times carry no zone: {where}"}
+        )
+    return found
 
 
 def _logged(roles: dict[TableRole, RoleReading]) -> tuple[str, ...]:
@@ -224,43 +284,3 @@ def _consent(roles: dict[TableRole, RoleReading], entries: Entries) -> dict[str,
         settings["granted"] = sorted({*usual.granted, *yes})
         settings["denied"] = sorted({*usual.denied, *no})
     return settings
-
-
-def _next_steps(proposal: Proposal) -> tuple[str, ...]:
-    config = proposal.config
-    steps = [
-        "name a privacy lead: give one of [people] the role privacy-lead; without one nobody can sign off"
-    ]
-    zone, money = proposal.evidence["workspace.timezone"], proposal.evidence["workspace.currency"]
-    for part, found in (("timezone", zone), ("currency", money)):
-        if found.confidence < _UNCERTAIN:
-            steps.append(f"check [workspace] {part} = {getattr(config.workspace, part)!r}: {found.text}")
-    steps += [
-        f"check [tables.{path.removeprefix('tables.')}]: {found.text}"
-        for path, found in proposal.evidence.items()
-        if path.startswith("tables.") and found.confidence < _UNCERTAIN
-    ]
-    blocked = [
-        path.removeprefix("channels.")
-        for path, e in proposal.evidence.items()
-        if path.startswith("channels.") and "no consent data" in e.text
-    ]
-    if blocked:
-        steps.append(
-            f"say where consent for {', '.join(blocked)} is kept: the data shows none, "
-            "so these channels stay blocked"
-        )
-    special = [name for name, a in config.attributes.items() if a.sensitivity == "special"]
-    if special:
-        steps.append(f"deny the special categories: gtm catalog deny {' '.join(special)}")
-    ambiguous = [f"{c.table}.{c.column}" for c in proposal.unmapped if "no value tells" in c.why_not]
-    if ambiguous:
-        steps.append(f"say how these are written, under formats of their table: {', '.join(ambiguous)}")
-    other = [c for c in proposal.unmapped if "no value tells" not in c.why_not]
-    if other:
-        steps.append(
-            f"look at {len(other)} unmapped column{'s' if len(other) > 1 else ''}, "
-            "listed at the end of gtm.toml"
-        )
-    steps.append("accept what is safe: gtm catalog accept --safe; then review the rest: gtm catalog review")
-    return tuple(steps)

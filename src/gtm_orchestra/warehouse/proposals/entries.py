@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.warehouse.proposals.business import channels_of
+from gtm_orchestra.warehouse.proposals.consent_words import OTHER_MAIL
+from gtm_orchestra.warehouse.proposals.exclusions import exclusion
 from gtm_orchestra.warehouse.proposals.names import fold, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import ColumnProposal
 from gtm_orchestra.warehouse.proposals.value_words import NO, YES
@@ -75,6 +77,7 @@ class Entries:
         attributes: Catalog entries by name.
         snapshots: Consent snapshots by purpose.
         suppressions: People kept out, by name.
+        exclusions: Suppression → why it is proposed.
         objections: Purposes whose snapshot says who objected, not who agreed.
         columns: One proposal per column looked at.
         meanings: Role → meaning → column.
@@ -85,6 +88,7 @@ class Entries:
         self.attributes: dict[str, dict[str, Any]] = {}
         self.snapshots: dict[str, dict[str, Any]] = {}
         self.suppressions: dict[str, dict[str, Any]] = {}
+        self.exclusions: dict[str, str] = {}
         self.objections: set[str] = set()
         self.columns: list[ColumnProposal] = []
         self.meanings: dict[str, dict[str, str]] = {}
@@ -122,7 +126,7 @@ class Entries:
             ):
                 attribute = self._joined(found, reading)
             if not (attribute or consent or meaning):
-                why_not = reading.problem or "neither its name nor its values tell what it is"
+                why_not = reading.problem or _unknown(role, reading)
             self.columns.append(
                 _proposed(
                     reading, role=role, meaning=meaning, attribute=attribute, consent=consent, why_not=why_not
@@ -213,7 +217,7 @@ class Entries:
         """Keep out who objected, on the channels of that purpose: an agreement elsewhere does not undo it."""
         name = self._attribute(found, reading)
         said = reading.consent
-        if not name or said is None:
+        if not name or said is None or said.purpose in OTHER_MAIL:
             return name
         if reading.type == "boolean":
             condition: dict[str, Any] = {name: True}
@@ -233,16 +237,32 @@ class Entries:
         return name
 
     def _keep_out(self, reading: ColumnReading, attribute: str) -> None:
-        """Keep out staff, tests and dead addresses where a column says who they are."""
-        if reading.concept not in {"is_test", "bounced"} or reading.type != "boolean" or not attribute:
+        """Keep out staff, tests, dead addresses and deleted records where a column says who they are."""
+        found = exclusion(reading, attribute) if attribute else None
+        if found is None:
             return
-        settings: dict[str, Any] = {
-            "condition": {attribute: True},
-            "reason": f"{reading.label}: {reading.measure.name}",
-        }
-        if reading.concept == "bounced":
-            settings["channels"] = ["email"]
+        settings: dict[str, Any] = {"condition": found.condition, "reason": found.reason}
+        if found.channels:
+            settings["channels"] = list(found.channels)
         self.suppressions[attribute] = settings
+        self.exclusions[attribute] = found.evidence
+
+    def keep_out_staff(self, domains: ColumnReading, own: str, evidence: str) -> None:
+        """Keep out who has an address of the workspace's own domain."""
+        name = next(
+            (
+                name
+                for name, settings in self.attributes.items()
+                if settings["table"] == "people" and settings.get("column") == domains.measure.name
+            ),
+            "",
+        )
+        if name:
+            self.suppressions["own_staff"] = {
+                "condition": {name: own},
+                "reason": f"own staff: {domains.measure.name}",
+            }
+            self.exclusions["own_staff"] = evidence
 
     def _joined(self, found: RoleReading, reading: ColumnReading) -> str:
         """Offer a column of the latest subscription as an attribute of its account or person."""
@@ -299,6 +319,16 @@ class Entries:
             self.objections.add(purpose)
         self.snapshots[purpose] = {"column": reading.measure.name, "granted": yes, "denied": no}
         return purpose
+
+
+def _unknown(role: str, reading: ColumnReading) -> str:
+    """Return why a readable column stays out, and how to take it in."""
+    if reading.concept == "special":
+        return f"{reading.label}: it is not taken over"
+    if reading.concept == "generic":
+        what = f"{reading.label}, but its name is not known"
+        return f"{what}; to take it in, write it into [tables.{role}.columns]"
+    return "neither its name nor its values tell what it is"
 
 
 def _words(reading: ColumnReading) -> tuple[list[str], list[str]]:

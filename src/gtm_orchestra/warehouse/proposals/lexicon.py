@@ -19,7 +19,7 @@ from gtm_orchestra.warehouse.proposals.names import words
 if TYPE_CHECKING:
     from gtm_orchestra.config import Sensitivity
 
-__all__ = ["FILLERS", "OWNERS", "Concept", "Shape", "business_words", "find_concept"]
+__all__ = ["FILLERS", "OWNERS", "Concept", "Shape", "find_concept", "is_business_word"]
 
 Shape = Literal["id", "text", "prose", "number", "time", "flag", "email", "phone", "url", "ip", "empty"]
 
@@ -58,10 +58,10 @@ class Concept:
 
 
 _KEYS = """
-person_id|personal|identifier of a person|customer id, customer number, customer no, customer nr, customer key, customer, customerid, user id, userid, user uid, user key, user, contact id, contactid, contact record id, vid, canonical vid, person id, people id, member id, memberid, subscriber id, lead id, profile id, distinct id, kunden id, kundenid, kundennummer, kunden nummer, kundennr, kunde id, kunden nr, nutzer id, benutzer id, id client, numero client, numero de client, code client, identifiant client, client number, client id, id cliente, numero cliente, numero de cliente, codigo cliente, klantnummer, klant id, klantid, klantnr, gebruiker id, gebruikers id, utilisateur id, id utilisateur, id usuario, usuario id, known user id, identified user id, braze id, shopper id, buyer id
+person_id|personal|identifier of a person|guest number, gastnummer, mitgliedsnummer, mitgliedsnr, lidnummer, numero adherent, numero membre, numero socio, donor id, patient id, student id, customer id, customer number, customer no, customer nr, customer key, customer, customerid, user id, userid, user uid, user key, user, contact id, contactid, contact record id, vid, canonical vid, person id, people id, member id, memberid, subscriber id, lead id, profile id, distinct id, kunden id, kundenid, kundennummer, kunden nummer, kundennr, kunde id, kunden nr, nutzer id, benutzer id, id client, numero client, numero de client, code client, identifiant client, client number, client id, id cliente, numero cliente, numero de cliente, codigo cliente, klantnummer, klant id, klantid, klantnr, gebruiker id, gebruikers id, utilisateur id, id utilisateur, id usuario, usuario id, known user id, identified user id, braze id, shopper id, buyer id
 anonymous_id|personal|identifier of an unknown visitor|anonymous id, anonymousid, anon id, visitor id, visitorid, cookie id, device id, ga client id, browser id, user pseudo id, full visitor id, fullvisitorid, previous id, guest id
 account_id|internal|identifier of an account|account id, accountid, account number, account key, account, company id, companyid, company record id, associated company id, associated company ids, primary company id, primary associated company id, organization id, organisation id, org id, organization, organisation, workspace id, tenant id, team id, firmen id, firmennummer, entreprise id, id entreprise, id empresa, empresa id, bedrijf id, bedrijfs id, business id, crm account id, parent account id
-order_id|internal|identifier of an order|order id, orderid, order number, order no, order nr, order name, order, order key, order ref, order reference, bestellnummer, bestell nr, bestellnr, bestell id, auftragsnummer, auftrag id, numero commande, numero de commande, id commande, commande, numero pedido, numero de pedido, id pedido, pedido, bestelnummer, ordernummer, ordernr, bestelling, invoice id, invoice number, rechnungsnummer, rechnung nr, numero facture, numero factura, factuurnummer, transaction id, transaction number, receipt number, checkout id, purchase id
+order_id|internal|identifier of an order|booking id, booking number, booking reference, booking code, reservation id, reservation number, confirmation number, buchungsnummer, reservierungsnummer, boekingsnummer, reserveringsnummer, numero reservation, numero reserva, order id, orderid, order number, order no, order nr, order name, order, order key, order ref, order reference, bestellnummer, bestell nr, bestellnr, bestell id, auftragsnummer, auftrag id, numero commande, numero de commande, id commande, commande, numero pedido, numero de pedido, id pedido, pedido, bestelnummer, ordernummer, ordernr, bestelling, invoice id, invoice number, rechnungsnummer, rechnung nr, numero facture, numero factura, factuurnummer, transaction id, transaction number, receipt number, checkout id, purchase id
 opportunity_id|internal|identifier of an opportunity|opportunity id, opportunityid, opp id, deal id, dealid, deal record id, opportunity key
 subscription_id|internal|identifier of a subscription|subscription id, subscriptionid, subscription, sub id, abo id, abonummer, abo nr, contract id, contract number, vertragsnummer, abonnement id, id abonnement, id suscripcion, licence id, license id, membership id
 event_id|internal|identifier of an event|event id, eventid, event uuid, message id, messageid, insert id, event key, activity id, log id, hit id
@@ -75,7 +75,7 @@ group_id|internal|identifier of a household or group|household id, family id
 _PERSONAL = """
 email|personal|e-mail address|email, email address, emailaddress, emailadresse, mail, mail address, mailadresse, adresse email, adresse mail, courriel, correo, correo electronico, direccion correo electronico, direccion email, emailadres, mailadres, primary email, work email, login email, contact email
 email_hash|personal|hashed e-mail address|email hash, hashed email, email sha256, email md5, sha256 email, md5 email
-phone|personal|telephone number|phone, phone number, phonenumber, telephone, telephone number, tel, tel nr, mobile, mobile phone, mobile phone number, mobile number, mobilenumber, cell phone, cell, fax, fax number, whatsapp, whatsapp phone number, telefon, telefonnummer, handy, handynummer, mobil, mobilnummer, mobiltelefon, numero telephone, portable, telephone portable, telefono, numero telefono, movil, telefono movil, telefoon, telefoonnummer, mobiel, gsm, work phone, home phone, sms number
+phone|personal|telephone number|phone, phone e 164, mobile e 164, msisdn, sms phone, phone number, phonenumber, telephone, telephone number, tel, tel nr, mobile, mobile phone, mobile phone number, mobile number, mobilenumber, cell phone, cell, fax, fax number, whatsapp, whatsapp phone number, telefon, telefonnummer, handy, handynummer, mobil, mobilnummer, mobiltelefon, numero telephone, portable, telephone portable, telefono, numero telefono, movil, telefono movil, telefoon, telefoonnummer, mobiel, gsm, work phone, home phone, sms number, rufnummer, festnetz, telefon privat, telefon mobil
 first_name|personal|given name|firstname, first, given name, givenname, forename, vorname, prenom, nombre, nombre pila, primer nombre, voornaam, preferred name, nickname, middle name, middlename
 last_name|personal|family name|lastname, last, surname, family name, familyname, nachname, familienname, zuname, nom famille, nom de famille, apellido, apellidos, achternaam, familienaam
 full_name|personal|full name|fullname, display name, displayname, contact name, customer name, user full name, name full, nom complet, nom prenom, vollstandiger name, nombre completo, volledige naam, shipping name, billing name, recipient name, username, login, login name, benutzername, nom utilisateur, nombre usuario, gebruikersnaam, kundenname, nom client, nombre cliente, klantnaam
@@ -143,14 +143,18 @@ _TIMES = """
 created_at|internal|when the record was created|created, created at, createdat, created date, createddate, create date, createdate, creation date, creation time, date created, created on, created time, created ts, created timestamp, date added, added at, date of creation, erstellt, erstellt am, erstelldatum, erstellungsdatum, angelegt, angelegt am, anlagedatum, anlage datum, date creation, cree le, cree, fecha creacion, fecha de creacion, creado, creado en, fecha alta, aangemaakt, aangemaakt op, aanmaakdatum, datum aangemaakt, record created, entry date
 signup_at|internal|when the person signed up|signup, signup date, signup at, signupdate, signup time, signup timestamp, signed up, signed up at, signed up on, registered, registered at, registered on, registration date, registration time, registrationdate, date registered, date joined, joined, joined at, joined on, join date, member since, customer since, client since, user since, first seen, first seen at, time first seen, registriert, registriert am, registrierung, registrierungsdatum, anmeldedatum, anmeldung, angemeldet am, kunde seit, mitglied seit, date inscription, inscrit le, inscription, client depuis, date adhesion, fecha registro, registrado, cliente desde, fecha inscripcion, registratiedatum, geregistreerd op, klant sinds, lid sinds, aanmelddatum, inschrijfdatum, account created, account created at, account created date, account creation date, onboarded at, onboarding date
 loaded_at|internal|when the row was loaded|loaded at, load date, load time, load timestamp, synced at, last synced at, last synced, fivetran synced, airbyte extracted at, airbyte emitted at, airbyte normalized at, sdc batched at, sdc received at, ingested at, ingestion time, received at, server received at, imported at, import date, etl loaded at, etl timestamp, dbt updated at, batch date, extracted at, exported at, export date, dw loaded at, dwh loaded at, uuid ts, server upload time, processed time
-updated_at|internal|when the record last changed|updated, updated at, updatedat, updated on, updated date, update date, last modified date, last modified, lastmodifieddate, lastmodified, modified, modified at, modified date, modified on, last updated, last updated at, last update, lastupdated, geandert, geandert am, geaendert am, anderungsdatum, aktualisiert am, aktualisiert, zuletzt geandert, letzte anderung, date modification, modifie le, date maj, mis a jour le, fecha modificacion, actualizado, fecha actualizacion, gewijzigd op, wijzigingsdatum, bijgewerkt op, system modstamp, record updated, last changed
+updated_at|internal|when the record last changed|laatst gewijzigd, laatst bijgewerkt, zuletzt aktualisiert, derniere modification, derniere mise a jour, ultima modificacion, ultima actualizacion, updated, updated at, updatedat, updated on, updated date, update date, last modified date, last modified, lastmodifieddate, lastmodified, modified, modified at, modified date, modified on, last updated, last updated at, last update, lastupdated, geandert, geandert am, geaendert am, anderungsdatum, aktualisiert am, aktualisiert, zuletzt geandert, letzte anderung, date modification, modifie le, date maj, mis a jour le, fecha modificacion, actualizado, fecha actualizacion, gewijzigd op, wijzigingsdatum, bijgewerkt op, system modstamp, record updated, last changed
 event_time|internal|when it happened|event time, event timestamp, eventtime, event date, event datetime, event at, timestamp, occurred at, occurred on, occurred, happened at, sent at, original timestamp, client event time, time, date, datetime, datum, zeitpunkt, zeit, uhrzeit datum, fecha, fecha hora, heure, horodatage, tijdstip, tijd, ts, server time, triggered at, performed at, date time, date heure, activity date, tracked at, logged at, derived tstamp, collector tstamp, received timestamp, day
-order_time|internal|when it was ordered|order date, orderdate, ordered, ordered at, ordered on, order time, order timestamp, order datetime, purchase date, purchase time, purchase timestamp, purchased at, purchased on, bestelldatum, bestellt am, auftragsdatum, kaufdatum, gekauft am, date commande, date de commande, commande le, date achat, fecha pedido, fecha compra, fecha de pedido, fecha de compra, besteldatum, aankoopdatum, besteld op, processed at, order created at, order created, order placed at, placed at, transaction date, transaction time, transacted at, invoice date, rechnungsdatum, date facture, fecha factura, factuurdatum, checkout completed at, sold at
+order_time|internal|when it was ordered|booked at, booked on, booking date, booking time, booking timestamp, reservation date, reserved at, gebucht am, buchungsdatum, reserviert am, geboekt op, boekingsdatum, gereserveerd op, reserve le, date reservation, reservado el, fecha reserva, order date, orderdate, ordered, ordered at, ordered on, order time, order timestamp, order datetime, purchase date, purchase time, purchase timestamp, purchased at, purchased on, bestelldatum, bestellt am, auftragsdatum, kaufdatum, gekauft am, date commande, date de commande, commande le, date achat, fecha pedido, fecha compra, fecha de pedido, fecha de compra, besteldatum, aankoopdatum, besteld op, processed at, order created at, order created, order placed at, placed at, transaction date, transaction time, transacted at, invoice date, rechnungsdatum, date facture, fecha factura, factuurdatum, checkout completed at, sold at
 last_activity_at|internal|when something last happened|last activity, last activity date, last activity at, last seen, last seen at, last seen date, last active, last active at, last active date, last login, last login at, last login date, last signin, last sign in, last sign in at, last visit, last visit date, last session, last session date, letzter login, letzte anmeldung, letzte aktivitat, letzter besuch, derniere connexion, derniere activite, derniere visite, ultimo acceso, ultima conexion, ultima actividad, ultima visita, laatste login, laatste bezoek, laatste activiteit, laatst gezien, laatst ingelogd, last engagement, last engagement date, last contacted, last contacted date, last time contacted, last contact date, notes last contacted, last email open date, last email click date, last email send date, last email opened, last email clicked, last opened at, last clicked at, time last seen, time last session, last touch date, last marketing email open date, last marketing email click date, recent conversion date, first conversion date, last activity time, last emailed at, last engaged at, last event at
 last_order_at|internal|last or first order|last order, last order date, last order at, last ordered at, last purchase, last purchase date, last purchase at, last purchased at, first order, first order date, first order at, first purchase date, first purchase at, letzte bestellung, letzter kauf, letztes bestelldatum, erste bestellung, erstkauf, derniere commande, dernier achat, premiere commande, ultimo pedido, ultima compra, fecha ultimo pedido, fecha ultima compra, primera compra, laatste bestelling, laatste aankoop, eerste bestelling, datum letzte bestellung, datum letzter kauf, date derniere commande, recent deal close date, last order time
-stage_date|internal|a date in the customer's history|became a customer date, became customer date, became customer, became lead date, became a lead date, became mql date, became a marketing qualified lead date, became a sales qualified lead date, became an opportunity date, became a subscriber date, became opportunity date, became paying at, converted at, conversion date, converted date, activated at, activation date, qualified at, mql date, sql date, date entered customer, first deal created date, demo date, first paid at, next activity date, next contact date, upgraded at, onboarding completed at, verified at, email verified at, email confirmed at, deleted at, archived at, blocked at, deactivated at, reactivated at, first session, invited at, accepted at, churned at, churn date, churned on, first login at, first login
+stage_date|internal|a date in the customer's history|became a customer date, became customer date, became customer, became lead date, became a lead date, became mql date, became a marketing qualified lead date, became a sales qualified lead date, became an opportunity date, became a subscriber date, became opportunity date, became paying at, converted at, conversion date, converted date, activated at, activation date, qualified at, mql date, sql date, date entered customer, first deal created date, demo date, first paid at, next activity date, next contact date, upgraded at, onboarding completed at, verified at, email verified at, email confirmed at, reactivated at, first session, invited at, accepted at, churned at, churn date, churned on, first login at, first login
+deleted_at|internal|when the record was deleted|deleted at, deleted on, deleted date, date deleted, deletion date, archived at, blocked at, deactivated at, anonymized at, anonymised at, erased at, soft deleted at, removed at, discarded at, geloscht am, loschdatum, gesperrt am, archiviert am, deaktiviert am, supprime le, date suppression, eliminado el, fecha eliminacion, verwijderd op
 started_at|internal|start|start date, startdate, started, started at, started on, starts at, start, start time, subscription start, subscription start date, subscription started at, current period start, current period started at, period start, vertragsbeginn, startdatum, beginn, beginn datum, date debut, debut, fecha inicio, inicio, begindatum, contract start, contract start date, valid from, trial start, trial started at, trial start date, trial began at, begins at
-ended_at|internal|end, renewal or cancellation|end date, enddate, ended, ended at, ends at, end, end time, subscription end, subscription end date, current period end, current period ends at, period end, expires at, expiry date, expiration date, expired at, renewal date, renews at, renews on, next renewal date, renewal, next billing date, next billing at, vertragsende, enddatum, ablaufdatum, kundigungsdatum, gekundigt am, kuendigungsdatum, date fin, fecha fin, date resiliation, einddatum, opzegdatum, cancelled at, canceled at, cancelled on, canceled on, cancelled date, canceled date, cancel date, cancellation date, cancelled, storniert am, stornodatum, date annulation, fecha cancelacion, geannuleerd op, trial end, trial ends at, trial end date, trial ended at, trial expires at, contract end, contract end date, valid until, valid to, termination date
+cancelled_at|internal|when it was cancelled or ended|kundigungsdatum, gekundigt am, kuendigungsdatum, date resiliation, opzegdatum, cancelled at, canceled at, cancelled on, canceled on, cancelled date, canceled date, cancel date, cancellation date, cancelled, storniert am, stornodatum, date annulation, fecha cancelacion, geannuleerd op, termination date, ended, ended at, terminated at, gekundigt, beendet am, geeindigd op
+trial_end|internal|when the trial ends|trial end, trial ends at, trial end date, trial ended at, trial expires at, trial expiry, trial expires, trial expiration date, trial until, testphase bis, testphase ende, testende, probezeit bis, fin essai, fin periode essai, fin prueba, einde proefperiode, proefperiode tot
+renews_at|internal|when it renews or is billed next|current period end, current period ends at, period end, renewal date, renews at, renews on, next renewal date, renewal, next billing date, next billing at, next renewal, next payment date, next invoice date, next charge date, verlangerungsdatum, verlangert sich am, prochaine facturation, proxima renovacion, verlengingsdatum
+ended_at|internal|when it ends|end date, enddate, ends at, end, end time, subscription end, subscription end date, expires at, expiry date, expiration date, expired at, vertragsende, enddatum, ablaufdatum, date fin, fecha fin, einddatum, contract end, contract end date, valid until, valid to
 paid_at|internal|when it was paid|paid at, paid on, paid date, payment date, payment time, bezahlt am, zahlungsdatum, date paiement, paye le, fecha pago, betaald op, betaaldatum, captured at
 shipped_at|internal|when it was shipped, delivered or returned|shipped at, shipped on, ship date, shipping date, shipped date, dispatch date, dispatched at, delivered at, delivery date, delivered on, delivered date, fulfilled at, fulfilled on, lieferdatum, versanddatum, versendet am, geliefert am, date livraison, date expedition, fecha envio, fecha entrega, verzenddatum, leverdatum, returned at, return date, refunded at, refund date
 close_date|internal|close date of the deal|close date, closedate, closed at, closed on, closed date, expected close date, deal close date, won at, won date, lost at, close time
@@ -202,11 +206,12 @@ legal_basis|internal|legal basis|legal basis, lawful basis, legal basis processi
 _FLAGS = """
 is_active|internal|active|active, is active, isactive, enabled, is enabled, activated, is activated, aktiv, actif, activo, actief, user active, onboarding completed, onboarded, is onboarded, has logged in
 is_test|internal|staff, test or bot|bot suspected, suspected bot, is spam, spam, test, is test, is test user, test account, is test account, internal, is internal, is employee, employee, is staff, staff, mitarbeiterkonto, is bot, bot, is demo, is internal user, internal user, is test order
-is_deleted|internal|closed, cancelled or won|deleted, is deleted, isdeleted, archived, is archived, closed, is closed, isclosed, is won, iswon, won, is disabled, disabled, blocked, is blocked, is canceled, is cancelled, churned, is churned, cancel at period end, gesperrt, geloscht
+is_gone|internal|deleted or blocked|deleted, is deleted, isdeleted, archived, is archived, is disabled, disabled, blocked, is blocked, gesperrt, geloscht, geblokkeerd, bloque, bloqueado, supprime, eliminado, verwijderd, soft deleted, is removed, account deleted, konto gesperrt, konto geloscht
+is_deleted|internal|closed, cancelled or won|closed, is closed, isclosed, is won, iswon, won, is canceled, is cancelled, churned, is churned, cancel at period end
 email_verified|internal|verified or secured|email verified, verified, is verified, verified email, email is verified, email confirmed flag, is confirmed, email valid, double optin, doi, is double optin, double optin confirmed, two factor enabled, mfa enabled, sso enabled, has two factor, phone verified
 bounced|internal|address bounces|bounced, email bounced, is bounced, hard bounce, hard bounced, email hard bounced, has bounced, invalid email, invalid email address, bounce, soft bounced
 is_admin|internal|administrator|admin, is admin, isadmin, is owner, account admin, is primary, is billing contact, is primary contact, primary contact, is billing admin, is account owner
-is_paying|internal|yes or no|paying, is paying, is paid, is customer, has purchased, is premium, premium, is trial, trial, on trial, is trialing, in trial, has subscription, is subscriber, repeat customer, new customer, is new customer, first order flag, is first order, is returning, tax exempt, has account, accepted terms, terms accepted, tos accepted, agb akzeptiert, is b2b, b2b, is business, is gift, gift, is vip, is company, auto renew, auto renewal, is reseller, is partner, is annual, has credit card, payment method on file, is free, is free trial
+is_paying|internal|yes or no|guest, is guest, guest checkout, guest order, guest account, gast, gastbestellung, gastkonto, gastkunde, ist gast, commande invite, compte invite, client invite, pedido invitado, cuenta invitado, invitado, gastbestelling, gastaccount, stammkunde, neukunde, paying, is paying, is paid, is customer, has purchased, is premium, premium, is trial, trial, on trial, is trialing, in trial, has subscription, is subscriber, repeat customer, new customer, is new customer, first order flag, is first order, is returning, tax exempt, has account, accepted terms, terms accepted, tos accepted, agb akzeptiert, is b2b, b2b, is business, is gift, gift, is vip, is company, auto renew, auto renewal, is reseller, is partner, is annual, has credit card, payment method on file, is free, is free trial
 marketing_contact_status|internal|state of the record in the CRM|marketing contact status, marketing contact, is marketing contact, marketing contact until next update, member of list, list memberships, contact unworked, contact unworked, is contact unworked, number of open deals, currently in workflow, currently in sequence
 """
 _PROSE = """
@@ -268,6 +273,12 @@ _SHAPES: dict[str, frozenset[Shape]] = {
 
 
 _TELLING_LENGTH = 9
+_SHORTEST = 4
+_UNITS = frozenset(
+    "cents cent eur usd gbp chf euro euros dollars pct utc gmt ms millis milliseconds sec secs seconds us micros "
+    "epoch unix ts timestamp iso iso8601 local".split()
+)
+_JOINED_ADJECTIVES = ("haupt", "unter", "ober", "lieblings", "hoofd", "sub", "lievelings", "gesamt")
 # Say nothing alone: only the table around them tells.
 _BARE = frozenset({("id",), ("key",), ("number",), ("name",), ("code",), ("type",), ("uid",), ("nr",)})
 
@@ -297,7 +308,9 @@ def _key(found: tuple[str, ...]) -> tuple[str, ...]:
     return kept or found
 
 
-def find_concept(header: tuple[str, ...]) -> tuple[Concept, float] | None:
+def find_concept(  # noqa: PLR0911 - one way out per way to say it
+    header: tuple[str, ...],
+) -> tuple[Concept, float] | None:
     """Return the meaning that these words name, with how sure the words alone are; None if nobody knows them.
 
     The whole header must be a known phrase: a known ending ("name" in "last product name") proves nothing.
@@ -316,26 +329,36 @@ def find_concept(header: tuple[str, ...]) -> tuple[Concept, float] | None:
         stripped = stripped[:-1]
         if (concept := known.get(stripped)) is not None:
             return concept, 0.8
-    # Units stand at the end: amount_cents, total_eur, weight_kg.
-    if len(stripped) > 1 and stripped[-1] in {
-        "cents",
-        "cent",
-        "eur",
-        "usd",
-        "gbp",
-        "chf",
-        "euro",
-        "euros",
-        "dollars",
-        "utc",
-        "pct",
-    }:
+    # Units stand at the end: amount_cents, total_eur, occurred_at_ms.
+    if len(stripped) > 1 and stripped[-1] in _UNITS:
         return find_concept(stripped[:-1])
+    # German and Dutch write the adjective into the word: a Hauptkategorie is a Kategorie.
+    for start in _JOINED_ADJECTIVES:
+        rest = stripped[0].removeprefix(start)
+        if rest != stripped[0] and (concept := known.get((rest, *stripped[1:]))) is not None:
+            return concept, 0.8
     return None
 
 
+def is_business_word(word: str) -> bool:
+    """Return whether a word says nothing delicate about a person; a compound of such words does not either.
+
+    >>> is_business_word("warenkorbwert"), is_business_word("kirchensteuer")
+    (True, False)
+    """
+    known = _business_words()
+    if word in known:
+        return True
+    for cut in range(_SHORTEST, len(word) - _SHORTEST + 1):
+        head, tail = word[:cut], word[cut:]
+        joints = {head, head.removesuffix("s"), head.removesuffix("n"), head.removesuffix("en")}
+        if any(len(joint) >= _SHORTEST and joint in known for joint in joints) and is_business_word(tail):
+            return True
+    return False
+
+
 @cache
-def business_words() -> frozenset[str]:
+def _business_words() -> frozenset[str]:
     """Return the words that occur in phrases of no personal or special meaning.
 
     A header made of these alone ("first invoice paid") says nothing delicate about a person.
@@ -354,6 +377,7 @@ def business_words() -> frozenset[str]:
         "integration api key webhook limit quota trial demo webinar ebook content asset survey quiz referral cart "
         "basket wishlist checkout return exchange store shop location branch filiale magasin tienda winkel push sms "
         "enterprise theme verified company business linked exposed changed captured mapped merged matched stitched assigned touched suspected mode notification notifications app web mobile desktop onboarding activation adoption retention churn upsell "
+        "warenkorb wert korb gutschein lager rabatt panier carrito winkelwagen konto artikel filter liste "
         "cross sell expansion renewal invoice payment credit".split()
     )
     return frozenset((harmless - delicate) | extra | FILLERS)

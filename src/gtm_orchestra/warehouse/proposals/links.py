@@ -29,11 +29,7 @@ def person_link(warehouse: Warehouse, table: TableReading, people: RoleReading) 
     found: list[tuple[bool, float, Link]] = []
     for column in table.columns:
         measure = column.measure
-        if (
-            not measure.filled
-            or (measure.type == "integer") != (keyed.type == "integer")
-            or measure.type not in {"integer", "string"}
-        ):
+        if not measure.filled or measure.type not in {"integer", "string"}:
             continue
         named = column.concept == "person_id" or (
             bool(nouns & {plural_free(w) for w in measure.words})
@@ -43,15 +39,19 @@ def person_link(warehouse: Warehouse, table: TableReading, people: RoleReading) 
         telling = measure.shape == "id" or (
             measure.type == "string" and measure.shape == "text" and measure.distinct > _CATEGORIES
         )
-        if not named and (not telling or column is own):
+        # One "guest" among the numbers makes them text: a name is enough to compare them as text.
+        alike = (measure.type == "integer") == (keyed.type == "integer")
+        if not named and (not telling or column is own or not alike):
             continue
         hits, values = overlap(warehouse, (table.name, measure.name), key)
         link = Link(measure.name, "key", hits, values)
         if link.share >= (_LINK_SHARE if named else _LINK_BY_VALUE):
             found.append((named, link.share, link))
-    if found:
-        return max(found, key=lambda item: (item[0], item[1], item[2].column))[2]
-    return _address_link(warehouse, table, people)
+    by_key = max(found, key=lambda item: (item[0], item[1], item[2].column))[2] if found else None
+    if by_key is not None and table.measure.column(by_key.column).coverage >= _LINK_SHARE:
+        return by_key
+    # Several people may share an address, and nobody a key: it stands back only where most rows have none.
+    return _address_link(warehouse, table, people) or by_key
 
 
 def _address_link(warehouse: Warehouse, table: TableReading, people: RoleReading) -> Link | None:

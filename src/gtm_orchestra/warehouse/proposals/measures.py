@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from gtm_orchestra.warehouse.proposals.dates import DateReading, read_epoch
 from gtm_orchestra.warehouse.proposals.names import words
+from gtm_orchestra.warehouse.proposals.neighbours import settle
 from gtm_orchestra.warehouse.proposals.values import ValueReading, read_values
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class ColumnMeasure:
         vocabulary: Values with their rows in the sample, when they are few.
         epoch: Unit, if whole numbers could be times.
         zoned: A time type that carries its zone.
+        settled: What its neighbours told about how it is written; see `neighbours`.
     """
 
     table: str
@@ -62,6 +64,7 @@ class ColumnMeasure:
     vocabulary: Mapping[str, int] = field(default_factory=dict)
     epoch: str | None = None
     zoned: bool = False
+    settled: str = ""
 
     @property
     def unique(self) -> bool:
@@ -160,7 +163,7 @@ def measure_table(warehouse: Warehouse, name: str) -> TableMeasure:
                 zoned=kind == "timestamp" and table[column].type().timezone is not None,
             )
         )
-    return TableMeasure(name, rows, tuple(columns))
+    return TableMeasure(name, rows, settle(columns))
 
 
 def _thinned(counts: Counter[str]) -> Mapping[str, int]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["KEY_SHARE", "Link", "RoleReading", "TableReading"]
 
 KEY_SHARE = 0.95
+# German and Dutch write the number into the word: Gastnummer, Mitgliedsnr.
+_NUMBERS = ("nummer", "nr", "kennung", "kenmerk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,8 @@ class TableReading:
                     "kundennr",
                     "bestellnummer",
                 }
-            ) or column.concept.endswith("_id")
+            )
+            named |= column.concept.endswith("_id") or any(w.endswith(_NUMBERS) for w in measure.words[-1:])
             if not (near and shaped and named) or column.concept in {
                 "sensitive",
                 "special",

@@ -4,12 +4,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.warehouse.proposals.names import fold
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 __all__ = ["proxy_category", "special_category", "special_values"]
 
@@ -72,7 +73,8 @@ _PROXIES: dict[str, tuple[str, ...]] = {
         "langue maternelle", "lengua materna", "moedertaal",
     ),
     "religion or health": (
-        "diet preference", "dietary preference", "dietary", "ernahrung", "ernahrungsweise", "regime alimentaire", "dieta",
+        "diet", "dietary preference", "eating habit", "allergen", "alimentaire",
+        "alimentari", "voeding", "eetgewoonte", "essgewohnheit", "menuwunsch", "food restriction", "dietary", "ernahrung", "ernahrungsweise", "regime alimentaire", "dieta",
         "dieet", "halal", "kosher", "meal preference", "food preference",
     ),
 }  # fmt: skip
@@ -231,6 +233,29 @@ _NONE = frozenset(
         "aucun",
     }
 )
+# Starts of words inside values: "für Diabetiker geeignet" and "keine Nüsse (Allergie)" say what they say in passing.
+_VALUE_STEMS: dict[str, tuple[str, ...]] = {
+    "health": (
+        "diabet", "allerg", "asthma", "epilep", "celiac", "coeliac", "zoliak", "coeliaq", "celiaq", "celiac",
+        "intoleran", "unvertraglich", "schwanger", "pregnan", "enceinte", "embaraz", "zwanger", "autis", "depress",
+        "wheelchair", "rollstuhl", "rolstoel", "fauteuil roulant", "silla de ruedas", "behinder", "disabilit", "handicap", "chronic", "chronisch", "migraine", "migran",
+        "rheuma", "cancer patient", "onkolog", "hiv",
+    ),
+    "religion": ("halal", "kosher", "koscher", "casher", "cacher", "kashrut", "koosjer", "ramadan", "jain"),
+}  # fmt: skip
+# What people leave out of their food because of an illness; alone it may be a taste.
+_DIET_STEMS = (
+    "gluten",
+    "lactose",
+    "laktose",
+    "lactosa",
+    "fructose",
+    "fruktose",
+    "histamin",
+    "nut free",
+    "nussfrei",
+)
+_DIET = "religion or health"
 _ENOUGH = 0.5
 
 
@@ -259,12 +284,39 @@ def proxy_category(header: tuple[str, ...]) -> str | None:
     return next((category for category, phrases in _PROXIES.items() if any(p in text for p in phrases)), None)
 
 
-def special_values(values: Iterable[str]) -> str | None:
-    """Return the special category that most of these few distinct values name, whatever the header says."""
+def special_values(values: Iterable[str], header: tuple[str, ...] = ()) -> str | None:
+    """Return the special categories that most of these few distinct values name, whatever the header says.
+
+    Where the header speaks of food, one such value is enough: who may pick "halal" or "for diabetics" beside
+    "vegan" tells a faith or an illness by it.
+
+    >>> special_values(["vegan", "koscher", "für Diabetiker geeignet"], ("ernahrung",))
+    'health and religion'
+    >>> special_values(["vegan", "vegetarian"], ("diet", "preference")) is None
+    True
+    """
     folded = {fold(value.strip()) for value in values} - _NONE - {""}
+    if proxy_category(header) == _DIET:
+        return (
+            " and ".join(_named_in(folded, {**_VALUE_STEMS, "health": _VALUE_STEMS["health"] + _DIET_STEMS}))
+            or None
+        )
     if len(folded) < 2:  # noqa: PLR2004 - one word proves nothing
         return None
     for category, known in _VALUES.items():
         if len(folded & known) >= max(2, _ENOUGH * len(folded)):
             return category
+    naming = [value for value in folded if _named_in({value}, _VALUE_STEMS)]
+    if len(naming) >= max(2, _ENOUGH * len(folded)):
+        return " and ".join(_named_in(naming, _VALUE_STEMS))
     return None
+
+
+def _named_in(values: Iterable[str], stems: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """Return the categories that some of these values name by the start of a word, sorted."""
+    padded = [f" {' '.join(re.findall(r'[a-z0-9]+', value))}" for value in values]
+    return sorted(
+        category
+        for category, starts in stems.items()
+        if any(f" {start}" in value for value in padded for start in starts)
+    )

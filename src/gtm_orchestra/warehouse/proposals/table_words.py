@@ -7,10 +7,10 @@ from __future__ import annotations
 __all__ = ["TABLE_HINTS"]
 
 _WORDS = """
-people: customer user contact people person lead member profile kunde kunden nutzer benutzer client cliente klant klanten usuario utilisateur gebruiker crm buyer shopper personen contacto contactos contacten kontakt kontakte persoon personne
+people: guest gast gaste gasten patient student mitglied mitglieder lid leden membre miembro donor spender customer user contact people person lead member profile kunde kunden nutzer benutzer client cliente klant klanten usuario utilisateur gebruiker crm buyer shopper personen contacto contactos contacten kontakt kontakte persoon personne
 events: event track activity action pageview hit interaction ereignis ereignisse evenement evento gebeurtenis log usage stream telemetry clickstream
-orders: order purchase transaction sale bestellung bestellungen commande pedido bestelling bestellingen invoice checkout auftrag auftrage rechnung rechnungen facture factura factuur kauf kaufe achat compra
-consents: newsletter consent permission optin einwilligung einwilligungen consentement consentimiento toestemming subscriber mailing preference abonnent abonnenten mailchimp klaviyo infolettre boletin nieuwsbrief
+orders: order purchase transaction sale bestellung bestellungen commande pedido bestelling bestellingen invoice checkout auftrag auftrage rechnung rechnungen facture factura factuur kauf kaufe achat compra booking reservation buchung buchungen boeking boekingen reservering reserveringen reservierung reservierungen reserva
+consents: subscribed newsletter consent permission optin einwilligung einwilligungen consentement consentimiento toestemming subscriber mailing preference abonnent abonnenten mailchimp klaviyo infolettre boletin nieuwsbrief
 identities: identity identities alias stitch mapping idmap identify
 accounts: account company organization organisation org workspace tenant team firma firmen unternehmen entreprise empresa bedrijf bedrijven konto societe
 membership: membership accountuser accountmember teammember seat assignment

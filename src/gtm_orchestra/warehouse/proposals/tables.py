@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from gtm_orchestra.warehouse.proposals.consent_words import PURPOSE_WORDS
 from gtm_orchestra.warehouse.proposals.links import account_link, person_link
-from gtm_orchestra.warehouse.proposals.names import words
+from gtm_orchestra.warehouse.proposals.names import fold, slug, words
 from gtm_orchestra.warehouse.proposals.readings import KEY_SHARE, Link, RoleReading, TableReading
+from gtm_orchestra.warehouse.proposals.value_words import VOID_ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.connection import Warehouse
     from gtm_orchestra.warehouse.proposals.columns import ColumnReading
 
-__all__ = ["assign_roles"]
+__all__ = ["VOID", "assign_roles"]
 
 _PERSONAL = frozenset(
     {
@@ -32,6 +33,13 @@ _PERSONAL = frozenset(
         "postal_code",
     }
 )
+_RECEIVED = frozenset({"received", "collector", "collected", "tracked", "ingested"})
+_ORDER_STATES = frozenset({"fulfillment_status", "status", "payment_status"})
+_NAMED_ONLY = 0.6
+_LEFT = frozenset(
+    {"unsubscribed", "cleaned", "bounced", "suppressed", "suppression", "optout", "optedout", "abgemeldet"}
+)
+VOID = "cancelled or returned orders count as orders too"
 _FEW_COLUMNS = 7
 _TWO_IDS_AND_TIMES = 4
 _PURPOSES = 30
@@ -103,7 +111,7 @@ def _people(tables: Sequence[TableReading]) -> RoleReading | None:
         columns["email"] = mail.measure.name
     for meaning, concepts in (
         ("created_at", ("signup_at", "created_at")),
-        ("loaded_at", ("loaded_at",)),
+        ("loaded_at", ("loaded_at", "updated_at")),
         ("anonymous", ("anonymous_id",)),
     ):
         if (found := table.find(*concepts)) is not None and found is not key:
@@ -136,8 +144,11 @@ def _accounts(tables: Sequence[TableReading]) -> RoleReading | None:
         name = table.find("account_name") or _plain_name(table)
         if name is not None:
             columns["name"] = name.measure.name
-        for meaning, concept in (("created_at", "created_at"), ("loaded_at", "loaded_at")):
-            if (found := table.find(concept)) is not None:
+        for meaning, concepts in (
+            ("created_at", ("created_at", "signup_at")),
+            ("loaded_at", ("loaded_at", "updated_at")),
+        ):
+            if (found := table.find(*concepts)) is not None:
                 columns[meaning] = found.measure.name
         apart = f"{key.measure.name!r} tells them apart ({_aside(key)})"
         evidence = f"{table.measure.rows:,} rows; {apart}; named {table.name!r}"
@@ -173,6 +184,8 @@ def _role(  # noqa: PLR0911 - one way out per role
     if person is not None and table.has("ab_experiment") and table.has("ab_variant"):
         return _exposures(table, person, people)
     if person is not None and _speaks_of_consent(table):
+        if set(words(table.name)) & _LEFT:
+            return "it lists who left: add it to the log of consent as refusals"
         return _consents(table, person, people)
     if (
         person is not None
@@ -204,7 +217,7 @@ def _role(  # noqa: PLR0911 - one way out per role
 
 def _speaks_of_consent(table: TableReading) -> bool:
     said = table.hinted("consents") or table.has("consent_purpose", "withdrawn_at")
-    said = said or (table.has("consent_status") and table.has("granted_at"))
+    said = said or table.has("granted_at")
     return said and not table.hinted("orders") and not table.has("event_name")
 
 
@@ -224,8 +237,11 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
         columns["name"] = name.measure.name
     elif orders:
         constants["name"] = "order_placed"
-    else:
+    elif time.concept in {"created_at", "started_at", "loaded_at"}:
+        # A list of addresses has such a time too.
         return "no column says what happened"
+    else:
+        constants["name"] = slug(table.name)
     for meaning, concepts in (
         ("id", ("event_id", "order_id")),
         ("anonymous", ("anonymous_id",)),
@@ -236,11 +252,15 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
             columns[meaning] = found.measure.name
     when = f"when: {time.measure.name!r} ({_aside(time)})"
     said = f"{table.measure.rows:,} rows; {person.words(people.table.name)}; {when}"
+    if time.concept == "loaded_at":
+        said += "; no column says when it happened: the time it was received stands for it"
     if constants:
-        said += "; each row is one order"
-    return RoleReading(
-        kind, table, columns, said, min(0.95, 0.6 + 0.35 * person.share), constants, _by(person)
-    )
+        said += f"; each row is one {'order' if orders else repr(constants['name'])}{_void(table)}"
+    sure = min(0.95, 0.6 + 0.35 * person.share)
+    if constants and not orders:
+        said += ", as its name says: no column says what happened"
+        sure = _NAMED_ONLY
+    return RoleReading(kind, table, columns, said, sure, constants, _by(person))
 
 
 def _when(table: TableReading, kind: str) -> ColumnReading | None:
@@ -249,7 +269,30 @@ def _when(table: TableReading, kind: str) -> ColumnReading | None:
     if named is not None:
         return named
     times = [c for c in table.columns if c.concept == "generic" and c.type == "timestamp" and not c.problem]
-    return times[0] if len(times) == 1 else None
+    # A booking is made at a minute, and arrives and leaves on days.
+    clocked = [c for c in times if c.measure.dates is not None and c.measure.dates.has_clock]
+    for one in (times, clocked):
+        if len(one) == 1:
+            return one[0]
+    if times:
+        return None
+    # A collector receives an event seconds after it happened; a nightly load says nothing of the kind.
+    received = table.find("loaded_at") if kind == "events" else None
+    return received if received is not None and set(received.measure.words) & _RECEIVED else None
+
+
+def _void(table: TableReading) -> str:
+    """Return which orders did not stand, by a column of states, as evidence; "" if none says so."""
+    for column in table.columns:
+        if column.concept not in _ORDER_STATES:
+            continue
+        counts = column.measure.vocabulary
+        void = sorted(word for word in counts if fold(word).startswith(VOID_ORDER))
+        if void:
+            share = sum(counts[word] for word in void) / sum(counts.values())
+            words_ = ", ".join(repr(word) for word in void)
+            return f"; {VOID}, {share:.0%} of the rows, by {column.measure.name!r}: {words_}"
+    return ""
 
 
 def _named_event(table: TableReading) -> ColumnReading | None:
@@ -372,7 +415,7 @@ def _subscriptions(
         ("amount", ("mrr", "arr", "amount", "price")),
         ("status", ("status", "consent_status")),
         ("started_at", ("started_at", "created_at")),
-        ("ended_at", ("ended_at",)),
+        ("ended_at", ("cancelled_at", "ended_at")),
     ):
         if (found := table.find(*concepts)) is not None and found.measure.name not in columns.values():
             columns[meaning] = found.measure.name

@@ -4,19 +4,37 @@
 
 from __future__ import annotations
 
-__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "YES"]
+__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "UNDECIDED", "VOID_ORDER", "YES"]
 
 YES = frozenset({
     "yes", "y", "true", "t", "1", "on", "ja", "j", "wahr", "oui", "vrai", "si", "verdadero", "waar", "sim", "x",
     "granted", "subscribed", "opted in", "opted-in", "opted_in", "opt-in", "optin", "confirmed", "accepted", "agreed",
     "active", "consented", "angemeldet", "abonniert", "inscrit", "suscrito", "aangemeld", "erteilt", "zugestimmt",
+    "inscrite", "abonne", "abonnee", "suscrita", "ingeschreven", "eingewilligt", "aktiv",
+    "double opt-in", "bestatigt", "confirme", "confirmee", "confirmado", "confirmada", "bevestigd", "akkoord",
 })  # fmt: skip
 NO = frozenset({
     "no", "n", "false", "f", "0", "off", "nein", "falsch", "non", "faux", "nee", "falso", "onwaar", "nao",
     "denied", "unsubscribed", "opted out", "opted-out", "opted_out", "opt-out", "optout", "withdrawn", "revoked",
     "objected", "declined", "refused", "rejected", "inactive", "abgemeldet", "desinscrit", "baja", "afgemeld",
     "widerrufen", "verweigert", "not subscribed", "not_subscribed", "never_subscribed", "never subscribed",
+    "desinscrite", "desabonne", "desabonnee", "retire", "refuse", "dado de baja", "uitgeschreven", "ingetrokken",
+    "geweigerd", "inaktiv", "ausgetragen", "nicht angemeldet",
 })  # fmt: skip
+# Neither yes nor no: an address that was typed into a form but never confirmed has not agreed.
+UNDECIDED = frozenset({
+    "pending", "cleaned", "bounced", "bounce", "hard bounce", "soft bounce", "unknown", "unconfirmed", "not confirmed",
+    "unverified", "awaiting confirmation", "none", "na", "n/a", "transactional", "archived", "not set", "expired",
+    "deleted", "complained", "invalid", "open", "requested", "invited",
+    "ausstehend", "unbestatigt", "nicht bestatigt", "offen", "unbekannt", "wartet auf bestatigung", "angefragt",
+    "en attente", "non confirme", "non confirmee", "a confirmer", "pendiente", "no confirmado", "sin confirmar",
+    "por confirmar", "in afwachting", "onbevestigd", "niet bevestigd", "openstaand",
+})  # fmt: skip
+# Starts of words that say that an order did not stand: cancelled, returned, paid back.
+VOID_ORDER = (
+    "cancel", "return", "refund", "void", "storn", "retour", "erstatt", "ruckerstatt", "widerruf", "annul", "rembours",
+    "devuel", "devol", "reembols", "geannul", "terugbetaald", "chargeback", "abgebrochen", "failed",
+)  # fmt: skip
 COUNTRY_CODES = frozenset(
     [
         "AD",

@@ -57,6 +57,8 @@ _DOT = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$|^[+-]?\d+\.\d+$")
 _COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$|^[+-]?\d+,\d+$")
 _THOUSAND = re.compile(r"^[+-]?[1-9]\d{0,2}(?:[.,]\d{3})$")
 _NUMERIC = re.compile(r"^[+-]?\d[\d.,]*$")
+# Nobody writes a plus before thousands of millions: a number in the form of E.164 is dialled.
+_DIALLED = re.compile(r"^\+[1-9]\d{6,14}$")
 _MOST = 0.95
 _NUMBERS = 0.9
 _FEW, _SPELLINGS = 40, 20
@@ -78,6 +80,8 @@ class ValueReading:
         no: Folded words seen that mean no, for form "boolean".
         leading_zero: Some whole number starts with a zero: a code, not a number.
         plain: Every engine reads these numbers as they are.
+        marked: Some value shows which mark is the decimal one.
+        thousands: The one mark seen, where it may part thousands or decimals.
         words: Mean number of words per value.
     """
 
@@ -90,6 +94,8 @@ class ValueReading:
     no: tuple[str, ...] = ()
     leading_zero: bool = False
     plain: bool = False
+    marked: bool = False
+    thousands: str = ""
     words: float = field(default=0.0, compare=False)
 
 
@@ -111,6 +117,8 @@ def read_values(counts: Mapping[str, int]) -> ValueReading:  # noqa: PLR0911 - o
     dates = read_dates(values)
     if dates is not None:
         return ValueReading("date", dates.share, dates=dates)
+    if _share(values, lambda value: _DIALLED.match(value) is not None) >= _MOST:
+        return ValueReading("phone")
     number = _read_number(values)
     if number is not None:
         return number
@@ -179,15 +187,24 @@ def _read_number(values: list[str]) -> ValueReading | None:
     plain = all(_PLAIN.match(v) for v in bare)
     dotted = all(_PLAIN.match(v) or _DOT.match(v) for v in bare)
     comma = all(("." not in v and _PLAIN.match(v)) or _COMMA.match(v) for v in bare)
+    # 1,200,000 shows its mark as well as 1,200.50 does.
+    marked = any("." in v or "," in v for v in bare)
     if plain and not any("." in v for v in bare):
         return ValueReading("number", share, decimal=".", unit=unit, leading_zero=zero, plain=not unit)
     # 1,234 or 1.234 throughout: a thousand, or one and a bit.
     if (dotted and comma) or ((dotted or comma) and _only_thousands(bare)):
-        return ValueReading("number", share, unit=unit)
+        seen = {mark for mark in ",." if any(mark in v for v in bare)}
+        return ValueReading("number", share, unit=unit, thousands=seen.pop() if len(seen) == 1 else "")
     if dotted or comma:
         mark = "." if dotted else ","
         return ValueReading(
-            "number", share, decimal=mark, unit=unit, leading_zero=zero, plain=plain and not unit
+            "number",
+            share,
+            decimal=mark,
+            unit=unit,
+            leading_zero=zero,
+            plain=plain and not unit,
+            marked=marked,
         )
     return None
 

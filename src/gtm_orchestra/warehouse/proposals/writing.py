@@ -35,6 +35,10 @@ _SECTIONS = {
     "policies": "The floors that code enforces.",
     "attributes": "The attribute catalog. Only what a person has accepted may stand in a rule.",
 }
+_FLOOR = """\
+The least share of people whose consent status is known, unexpired and, in a log, provable. A channel whose
+purpose is below it stays blocked. People without a known status are left out in any case, whatever the
+floor: whether a lower one is right is for the privacy lead to decide."""
 _PRIVACY_LEAD = """\
 A privacy lead must sign off before anything is deployed. Fill this in and remove the marks:
 [people.privacy]
@@ -52,6 +56,7 @@ def config_text(proposal: Proposal) -> str:
         document, "Next steps:\n" + "\n".join(f"{n}. {step}" for n, step in enumerate(proposal.next_steps, 1))
     )
     document.add(tomlkit.nl())
+    raw.setdefault("consent", {})
     document.add("version", 1)
     document.add(tomlkit.nl())
     document.add("workspace", _workspace(proposal, raw.pop("workspace")))
@@ -107,11 +112,26 @@ def _section(proposal: Proposal, section: str, values: dict[str, Any]) -> Table:
     if section in {"source", "policies"}:
         return _plain(values)
     if section == "consent":
-        table = _plain({key: value for key, value in values.items() if key != "snapshots"})
+        table = tomlkit.table()
+        _fill_floor(table, proposal)
+        _fill(
+            table,
+            {key: value for key, value in values.items() if key not in {"snapshots", "integrity_floor"}},
+        )
         if values.get("snapshots"):
             table.add("snapshots", _named(proposal, "consent.snapshots", values["snapshots"]))
         return table
     return _named(proposal, section, values)
+
+
+def _fill_floor(table: Table, proposal: Proposal) -> None:
+    """Write the floor out, though it is the default: it is what most first runs stumble over."""
+    for line in _FLOOR.splitlines():
+        table.add(tomlkit.comment(line))
+    if (found := proposal.evidence.get("consent.integrity_floor")) is not None:
+        for line in found.text.split("; "):
+            table.add(tomlkit.comment(line))
+    table.add("integrity_floor", proposal.config.consent.integrity_floor)
 
 
 def _named(proposal: Proposal, section: str, values: dict[str, Any]) -> Table:
