@@ -312,3 +312,12 @@ def test_a_list_of_opt_ins_is_a_consent_log_and_a_list_of_leavers_is_none(
     assert proposal.tables_without_role == {
         "unsubscribed_members_export": "it lists who left: add it to the log of consent as refusals"
     }
+
+
+def test_a_list_of_records_is_no_table_of_events(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    people(write, tmp_path)
+    rows = [[f"a{n}", 1000 + n, "Main Street", "2025-01-05T10:00:00Z"] for n in range(200)]
+    write(tmp_path / "addresses.csv", ["id", "customer_id", "street", "created_at"], rows)
+    assert propose_folder(tmp_path).tables_without_role == {"addresses": "no column says what happened"}

@@ -235,13 +235,10 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
     constants: dict[str, str] = {}
     if name is not None and not (orders and table.has("order_id")):
         columns["name"] = name.measure.name
-    elif orders:
-        constants["name"] = "order_placed"
-    elif time.concept in {"created_at", "started_at", "loaded_at"}:
-        # A list of addresses has such a time too.
-        return "no column says what happened"
+    elif (constant := _happening(table, time, orders=orders)) is not None:
+        constants["name"] = constant
     else:
-        constants["name"] = slug(table.name)
+        return "no column says what happened"
     for meaning, concepts in (
         ("id", ("event_id", "order_id")),
         ("anonymous", ("anonymous_id",)),
@@ -261,6 +258,14 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
         said += ", as its name says: no column says what happened"
         sure = _NAMED_ONLY
     return RoleReading(kind, table, columns, said, sure, constants, _by(person))
+
+
+def _happening(table: TableReading, time: ColumnReading, *, orders: bool) -> str | None:
+    """Return what each row of a table without event names is; None where a row may be a mere record."""
+    if orders:
+        return "order_placed"
+    # A list of addresses has such a time too.
+    return None if time.concept in {"created_at", "started_at", "loaded_at"} else slug(table.name)
 
 
 def _when(table: TableReading, kind: str) -> ColumnReading | None:
