@@ -271,7 +271,7 @@ TELLING: dict[str, Callable[[Values, str], list[Line]]] = {
     "late_events": lambda v, subject: [(subject, f"{v['late_rows']:,}", "more than 24 hours")],
     "low_coverage": _low_coverage,
     "special_category": lambda _, subject: [
-        ("blocker", subject, "special category", "Cannot be waived."),
+        ("blocker", subject, "special category", "Nobody may overrule this."),
         (subject, "special", "special category of personal data"),
     ],
     "proxy": _proxy,

@@ -235,8 +235,7 @@ def _gap(config: Config, consent: PurposeConsent, states: Mapping[int, int]) -> 
 def _gap_mend(consent: PurposeConsent) -> str:
     return (
         f"Ask again where consent for {consent.purpose!r} is missing or expired, and attach proof where "
-        "it is "
-        "missing; or have the privacy lead waive it with a reason and an end date."
+        "it is missing; or have the privacy lead set a lower consent.integrity_floor in gtm.toml."
     )
 
 

@@ -224,14 +224,17 @@ def _sensitive(config: Config, fact: AttributeFact, signed: Signs | None) -> Ite
     if fact.sensitivity == "special" or (signed is not None and signed.special):
         kind = signed.special if signed is not None and signed.special else "a special category"
         refused = fact.sensitivity == "special"
+        denied = fact.review == "denied"
         yield Finding(
             finding_id=f"special_category:{fact.name}",
             kind="special_category",
-            severity="blocker" if refused else "warning",
+            severity="info" if denied else "blocker" if refused else "warning",
             subject=fact.name,
             message=f"{fact.name!r} holds data on {kind}, a special category of personal data. "
             + (
-                "It is never used for personalisation."
+                "It is denied in the catalog and never used."
+                if denied
+                else "It is never used for personalisation."
                 if refused
                 else "A person accepted it as something else."
             ),
@@ -242,10 +245,12 @@ def _sensitive(config: Config, fact: AttributeFact, signed: Signs | None) -> Ite
                 "people": fact.people,
                 "filled": fact.filled,
             },
-            mend=f"Set attributes.{fact.name}.review = 'denied' in gtm.toml."
+            mend=""
+            if denied
+            else f"Set attributes.{fact.name}.review = 'denied' in gtm.toml."
             if refused
             else "Check that decision.",
-            decides=_PRIVACY,
+            decides="" if denied else _PRIVACY,
             waivable=False,
         )
     elif fact.personal_data:

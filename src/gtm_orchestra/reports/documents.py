@@ -246,7 +246,7 @@ def governance_markdown(material: Material) -> bytes:
         ]
         for finding in material.findings
     ]
-    header = ("Severity", "About", "What", "What mends it", "Decides", "May be waived")
+    header = ("Severity", "About", "What", "What mends it", "Decides", "A person may overrule it")
     lines += [markdown_table(header, found)] if found else ["None.", ""]
     lines += ["## How it is measured", ""]
     rows = [
