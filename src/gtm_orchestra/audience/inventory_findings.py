@@ -222,69 +222,76 @@ def _coverage(config: Config, fact: AttributeFact, unavailable: Mapping[str, str
 
 def _sensitive(config: Config, fact: AttributeFact, signed: Signs | None) -> Iterator[Finding]:
     if fact.sensitivity == "special" or (signed is not None and signed.special):
-        kind = signed.special if signed is not None and signed.special else "a special category"
-        refused = fact.sensitivity == "special"
-        denied = fact.review == "denied"
-        yield Finding(
-            finding_id=f"special_category:{fact.name}",
-            kind="special_category",
-            severity="info" if denied else "blocker" if refused else "warning",
-            subject=fact.name,
-            message=f"{fact.name!r} holds data on {kind}, a special category of personal data. "
-            + (
-                "It is denied in the catalog and never used."
-                if denied
-                else "It is never used for personalisation."
-                if refused
-                else "A person accepted it as something else."
-            ),
-            evidence={
-                "category": kind,
-                "recognised_by": (signed.by if signed is not None and signed.special else "catalog")
-                or "catalog",
-                "people": fact.people,
-                "filled": fact.filled,
-            },
-            mend=""
-            if denied
-            else f"Set attributes.{fact.name}.review = 'denied' in gtm.toml."
-            if refused
-            else "Check that decision.",
-            decides="" if denied else _PRIVACY,
-            waivable=False,
-        )
+        yield _special(fact, signed)
     elif fact.personal_data:
-        declared = config.attributes[fact.name].sensitivity
-        known = declared == "personal"
-        addresses = signed.people if signed is not None else None
-        named = signed is not None and signed.by == "name"
-        some = f"for {_count(addresses, config)} of" if addresses is not None else "in some of the values of"
-        counted = {} if addresses is None else {"with_address": _or_none(addresses, config)}
-        yield Finding(
-            finding_id=f"personal_data:{fact.name}",
-            kind="personal_data",
-            severity="info" if known else "warning",
-            subject=fact.name,
-            message=f"{fact.name!r} holds personal data ({fact.personal_data})"
-            + (
-                f"; {_count(fact.filled, config)} people have a value."
-                if known
-                else f", going by its name, but the catalog says its sensitivity is {declared!r}."
-                if named
-                else f" {some} {_count(fact.filled, config)} people with a value, but the catalog says its "
-                f"sensitivity is {declared!r}."
-            ),
-            evidence={
-                "what": fact.personal_data,
-                "recognised_by": signed.by if signed is not None else "",
-                "filled": fact.filled,
-                **counted,
-            },
-            mend="Nothing: the catalog says so too, and it is never put into a rule."
+        yield _personal(config, fact, signed)
+
+
+def _special(fact: AttributeFact, signed: Signs | None) -> Finding:
+    kind = signed.special if signed is not None and signed.special else "a special category"
+    refused = fact.sensitivity == "special"
+    denied = fact.review == "denied"
+    return Finding(
+        finding_id=f"special_category:{fact.name}",
+        kind="special_category",
+        severity="info" if denied else "blocker" if refused else "warning",
+        subject=fact.name,
+        message=f"{fact.name!r} holds data on {kind}, a special category of personal data. "
+        + (
+            "It is denied in the catalog and never used."
+            if denied
+            else "It is never used for personalisation."
+            if refused
+            else "A person accepted it as something else."
+        ),
+        evidence={
+            "category": kind,
+            "recognised_by": (signed.by if signed is not None and signed.special else "catalog") or "catalog",
+            "people": fact.people,
+            "filled": fact.filled,
+        },
+        mend=""
+        if denied
+        else f"Set attributes.{fact.name}.review = 'denied' in gtm.toml."
+        if refused
+        else "Check that decision.",
+        decides="" if denied else _PRIVACY,
+        waivable=False,
+    )
+
+
+def _personal(config: Config, fact: AttributeFact, signed: Signs | None) -> Finding:
+    declared = config.attributes[fact.name].sensitivity
+    known = declared == "personal"
+    addresses = signed.people if signed is not None else None
+    named = signed is not None and signed.by == "name"
+    some = f"for {_count(addresses, config)} of" if addresses is not None else "in some of the values of"
+    counted = {} if addresses is None else {"with_address": _or_none(addresses, config)}
+    return Finding(
+        finding_id=f"personal_data:{fact.name}",
+        kind="personal_data",
+        severity="info" if known else "warning",
+        subject=fact.name,
+        message=f"{fact.name!r} holds personal data ({fact.personal_data})"
+        + (
+            f"; {_count(fact.filled, config)} people have a value."
             if known
-            else f"Set attributes.{fact.name}.sensitivity = 'personal', or deny it.",
-            decides="" if known else _PRIVACY,
-        )
+            else f", going by its name, but the catalog says its sensitivity is {declared!r}."
+            if named
+            else f" {some} {_count(fact.filled, config)} people with a value, but the catalog says its "
+            f"sensitivity is {declared!r}."
+        ),
+        evidence={
+            "what": fact.personal_data,
+            "recognised_by": signed.by if signed is not None else "",
+            "filled": fact.filled,
+            **counted,
+        },
+        mend="Nothing: the catalog says so too, and it is never put into a rule."
+        if known
+        else f"Set attributes.{fact.name}.sensitivity = 'personal', or deny it.",
+        decides="" if known else _PRIVACY,
+    )
 
 
 def _or_none(people: int, config: Config) -> int | None:
