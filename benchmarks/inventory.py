@@ -165,12 +165,13 @@ def _people_sql(config: Any, now: str, plain: Any, account: Any, events: Any) ->
 
 def _attributes_sql(con: Any, config: Any, types: Mapping[str, str], now: str) -> dict[str, list[int]]:  # noqa: ANN401
     parts = [f"count({n}), count(DISTINCT {n})" for n in types]
+    numbers = [n for n, t in types.items() if t == "number"]
+    parts += [f"quantile_cont({n}, [0.05, 0.25, 0.5, 0.75, 0.95])" for n in numbers]
     parts += [
-        f"quantile_cont({n}, [0.05, 0.25, 0.5, 0.75, 0.95]), quantile_cont({n}, [0.1, 0.2, 0.3, 0.4, 0.5, "
-        "0.6, 0.7, "
-        f"0.8, 0.9]) FILTER (created <= {now} - INTERVAL 28 DAY)"
-        for n, t in types.items()
-        if t == "number"
+        f"quantile_cont({n}, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]) "
+        f"FILTER (created <= {now} - INTERVAL 28 DAY)"
+        for n in numbers
+        if not config.attributes[n].measure
     ]
     row = con.execute(f"SELECT {', '.join(parts)} FROM people").fetchone()
     counted = {n: [row[2 * i], row[2 * i + 1]] for i, n in enumerate(types)}

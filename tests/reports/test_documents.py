@@ -67,6 +67,16 @@ def test_every_output_is_there_and_none_is_empty(material: Material) -> None:
     assert all(len(d.data) > 500 for d in build_documents(material))
 
 
+def test_no_output_tells_by_subtraction_how_many_are_staff(material: Material) -> None:
+    identity = material.inventory.identity
+    few = identity.model_copy(update={"valid_people": identity.people - 20, "internal_people": 20})
+    inventory = material.inventory.model_copy(update={"identity": few})
+    base, without = f"{few.people:,}", f"{few.valid_people:,}"
+    texts = [document.data.decode() for document in build_documents(replace(material, inventory=inventory))]
+    assert any(base in text for text in texts)
+    assert not any(without in text or str(few.valid_people) in text for text in texts)
+
+
 def test_the_same_results_give_the_same_bytes(material: Material) -> None:
     assert build_documents(material) == build_documents(material)
 

@@ -122,8 +122,8 @@ def test_times_without_a_zone_name_their_column_and_the_business_zone(company: C
         "data-engineer",
         (
             "Times of 'newsletter' have no zone ('gone', 'on'), and tables.consents.time_zone is not set: "
-            "they are read as UTC. Business days begin in Europe/Berlin, so they are hours off if these are local "
-            "times."
+            "they are read as UTC. Business days begin in Europe/Berlin, so they are hours off if these are "
+            "local times."
         ),
         "Set tables.consents.time_zone in gtm.toml to 'Europe/Berlin', or to 'UTC' if that is right.",
     )

@@ -27,7 +27,6 @@ from gtm_orchestra.warehouse.attribute_scan import (
     AttributeScan,
     Cell,
     count_addresses,
-    number_shift,
     sample_values,
     scan_attributes,
     value_cells,
@@ -151,13 +150,13 @@ def _table_fact(found: RoleTable, scan: TableScan, as_of: datetime) -> TableFact
 
 
 def _look(warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFrame) -> _Looked:
-    scans = scan_attributes(warehouse, frame, as_of)
+    plain = [name for name, a in config.attributes.items() if a.measure is None]
+    scans = scan_attributes(warehouse, frame, as_of, shifting=plain)
     lists = [
         name
         for name, type_ in frame.full_schema.items()
         if type_ == "boolean" or (type_ == "string" and 0 < scans[name].distinct <= LIST_LIMIT)
     ]
-    plain = [name for name, a in config.attributes.items() if a.measure is None]
     texts = [name for name, t in frame.full_schema.items() if t == "string" and name not in lists]
     values = sample_values(warehouse, frame, texts)
     declared = [name for name in frame.full_schema if config.attributes[name].sensitivity == "special"]
@@ -173,13 +172,8 @@ def _look(warehouse: Warehouse, config: Config, as_of: datetime, frame: PeopleFr
     special = [name for name in suspects if sensitivity[name] == "special"]
     proxies = find_proxies(warehouse, config, frame, special, cells, sensitivity)
     sensitivity |= dict.fromkeys(proxies, "proxy")
-    numbers = {
-        name: scans[name].deciles
-        for name in plain
-        if frame.full_schema.get(name) == "number" and scans[name].deciles
-    }
     shifts = {name: _sides(cells[name]) for name in plain if name in cells}
-    shifts |= number_shift(warehouse, frame, as_of, numbers)
+    shifts |= {name: scan.sides for name, scan in scans.items() if scan.sides is not None}
     drift = {
         name: round(stability_index(before, after), 4)
         for name, (before, after) in shifts.items()

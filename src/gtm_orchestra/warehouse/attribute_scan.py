@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, TypeAlias
 
 import ibis
 
 from gtm_orchestra.warehouse.values import Column, moment
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -25,7 +28,6 @@ __all__ = [
     "Cell",
     "count_addresses",
     "number_groups",
-    "number_shift",
     "sample_values",
     "scan_attributes",
     "value_cells",
@@ -38,6 +40,11 @@ RECENT = timedelta(days=28)
 # Bounded and without look-around, so that every engine reads it alike.
 _ADDRESS = r"[A-Za-z0-9_.+-]{1,64}@[A-Za-z0-9_-]{1,63}[.][A-Za-z0-9_-]{1,63}"
 _DECILES = tuple(i / 10 for i in range(1, 10))
+# Up to so many values of a number, people per value are fewer rows than people.
+_FEW_NUMBERS = 5_000
+
+Sides: TypeAlias = tuple[dict[str, int], dict[str, int]]
+_Spread: TypeAlias = tuple[tuple[float, ...], "Sides | None"]
 
 
 @dataclass(frozen=True)
@@ -46,14 +53,14 @@ class AttributeScan:
 
     Attributes:
         unreadable: People whose column holds something that is not of the attribute's type.
-        deciles: Of a number among people who are not recent, for `number_shift`.
+        sides: Of a number, people per bin between its deciles: before the last 28 days, and since.
     """
 
     filled: int
     distinct: int
     unreadable: int = 0
     quantiles: tuple[float, ...] = ()
-    deciles: tuple[float, ...] = ()
+    sides: Sides | None = None
 
 
 @dataclass(frozen=True)
@@ -70,32 +77,123 @@ def _recent(frame: PeopleFrame, as_of: datetime) -> Column:
     return frame.full["created:"] > moment(as_of - RECENT)
 
 
-def scan_attributes(warehouse: Warehouse, frame: PeopleFrame, as_of: datetime) -> dict[str, AttributeScan]:
-    """Return the counts of every available attribute, from one aggregate over the frame."""
+def scan_attributes(
+    warehouse: Warehouse, frame: PeopleFrame, as_of: datetime, *, shifting: Collection[str] = ()
+) -> dict[str, AttributeScan]:
+    """Return the counts of every available attribute, from one aggregate over the frame.
+
+    Only numbers in `shifting` get `sides`: how they are spread among recent people, and among the others.
+    """
     full, parts = frame.full, {}
-    older = ~_recent(frame, as_of)
-    for number, (name, type_) in enumerate(frame.full_schema.items()):
-        column = full[name]
-        parts[f"filled{number}"] = column.count()
-        parts[f"distinct{number}"] = column.nunique()
-        if type_ == "number":
-            parts[f"quantiles{number}"] = column.quantile(list(QUANTILES))
-            parts[f"deciles{number}"] = column.quantile(list(_DECILES), where=older)
+    for number, name in enumerate(frame.full_schema):
+        parts[f"filled{number}"] = full[name].count()
+        parts[f"distinct{number}"] = full[name].nunique()
         if f"unread:{name}" in full.columns:
             parts[f"unreadable{number}"] = full[f"unread:{name}"].sum()
     if not parts:
         return {}
     found = warehouse.rows(full.aggregate(**parts))[0]
-    return {
+    scans = {
         name: AttributeScan(
             filled=int(found[f"filled{number}"]),
             distinct=int(found[f"distinct{number}"]),
             unreadable=int(found.get(f"unreadable{number}") or 0),
-            quantiles=_numbers(found.get(f"quantiles{number}")),
-            deciles=_numbers(found.get(f"deciles{number}")),
         )
         for number, name in enumerate(frame.full_schema)
     }
+    numbers = [name for name, type_ in frame.full_schema.items() if type_ == "number" and scans[name].filled]
+    few = [name for name in numbers if scans[name].distinct <= _FEW_NUMBERS]
+    spread = {name: _from_values(warehouse, frame, as_of, name, shifts=name in shifting) for name in few}
+    spread |= _from_people(warehouse, frame, as_of, [n for n in numbers if n not in few], shifting)
+    return {
+        name: replace(scan, quantiles=spread[name][0], sides=spread[name][1]) if name in spread else scan
+        for name, scan in scans.items()
+    }
+
+
+def _from_values(
+    warehouse: Warehouse, frame: PeopleFrame, as_of: datetime, name: str, *, shifts: bool
+) -> _Spread:
+    """Return how a number of few values is spread, from people per value: far less to sort than people."""
+    rows = frame.full.select(value=frame.full[name], recent=_recent(frame, as_of))
+    rows = rows.filter(rows["value"].notnull())
+    counted = warehouse.rows(rows.group_by(["value", "recent"]).aggregate(people=lambda t: t.count()))
+    counted.sort(key=lambda row: row["value"])
+
+    everybody, older, newer = (
+        [(float(row["value"]), int(row["people"])) for row in counted if row["recent"] in recent]
+        for recent in ({True, False, None}, {False}, {True})
+    )
+    quantiles = _numbers(_quantiles(everybody, QUANTILES))
+    edges = sorted(set(_numbers(_quantiles(older, _DECILES)))) if shifts else []
+    return quantiles, (_binned(older, edges), _binned(newer, edges)) if edges else None
+
+
+def _quantiles(counted: Sequence[tuple[float, int]], shares: Sequence[float]) -> list[float]:
+    """Return quantiles by linear interpolation (Hyndman and Fan 1996, type 7), as the engines have them.
+
+    `counted` holds the values in ascending order, each with how many people have it.
+
+    >>> _quantiles([(1.0, 1), (2.0, 2), (4.0, 1)], (0.0, 0.5, 0.9))
+    [1.0, 2.0, 3.4]
+    """
+    if not counted:
+        return []
+    upto = list(accumulate(people for _, people in counted))
+
+    def at(rank: int) -> float:
+        return counted[bisect_right(upto, rank)][0]
+
+    found = []
+    for share in shares:
+        rank = share * (upto[-1] - 1)
+        low, high = at(math.floor(rank)), at(math.ceil(rank))
+        found.append(low + (high - low) * (rank - math.floor(rank)))
+    return found
+
+
+def _binned(counted: Iterable[tuple[float, int]], edges: Sequence[float]) -> dict[str, int]:
+    bins: dict[str, int] = {}
+    for value, people in counted:
+        name = str(bisect_left(edges, value))
+        bins[name] = bins.get(name, 0) + people
+    return bins
+
+
+def _from_people(
+    warehouse: Warehouse, frame: PeopleFrame, as_of: datetime, names: Sequence[str], shifting: Collection[str]
+) -> dict[str, _Spread]:
+    """Return how numbers of many values are spread: the engine sorts people, once for all of the numbers."""
+    if not names:
+        return {}
+    older, parts = ~_recent(frame, as_of), {}
+    for number, name in enumerate(names):
+        parts[f"quantiles{number}"] = frame.full[name].quantile(list(QUANTILES))
+        if name in shifting:
+            parts[f"deciles{number}"] = frame.full[name].quantile(list(_DECILES), where=older)
+    found = warehouse.rows(frame.full.aggregate(**parts))[0]
+    spread: dict[str, _Spread] = {}
+    for number, name in enumerate(names):
+        edges = sorted(set(_numbers(found.get(f"deciles{number}"))))
+        sides = _number_sides(warehouse, frame, as_of, name, edges) if edges else None
+        spread[name] = _numbers(found[f"quantiles{number}"]), sides
+    return spread
+
+
+def _number_sides(
+    warehouse: Warehouse, frame: PeopleFrame, as_of: datetime, name: str, edges: Sequence[float]
+) -> Sides:
+    """Return how many people fall between the edges: before the last 28 days, and since."""
+    column = frame.full[name]
+    cases = [(column <= edge, number) for number, edge in enumerate(edges)]
+    bins = ibis.cases(*cases, else_=len(edges))
+    rows = frame.full.select(value=column, bin=bins, recent=_recent(frame, as_of))
+    rows = rows.filter(rows["value"].notnull() & rows.recent.notnull())
+    before: dict[str, int] = {}
+    after: dict[str, int] = {}
+    for row in warehouse.rows(rows.group_by(["bin", "recent"]).aggregate(people=lambda t: t.count())):
+        (after if row["recent"] else before)[str(row["bin"])] = int(row["people"])
+    return before, after
 
 
 def _numbers(values: Sequence[float | None] | None) -> tuple[float, ...]:
@@ -146,26 +244,6 @@ def number_groups(
         )
         for i, name in enumerate(names)
     }
-
-
-def number_shift(
-    warehouse: Warehouse, frame: PeopleFrame, as_of: datetime, deciles: Mapping[str, Sequence[float]]
-) -> dict[str, tuple[dict[str, int], dict[str, int]]]:
-    """Return per number how many people fall between its deciles: before the last 28 days, and since."""
-    found: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
-    recent = _recent(frame, as_of)
-    for name, cuts in deciles.items():
-        edges = sorted(set(cuts))
-        column = frame.full[name]
-        cases = [(column <= edge, number) for number, edge in enumerate(edges)]
-        rows = frame.full.select(value=column, bin=ibis.cases(*cases, else_=len(edges)), recent=recent)
-        rows = rows.filter(rows["value"].notnull() & rows.recent.notnull())
-        before: dict[str, int] = {}
-        after: dict[str, int] = {}
-        for row in warehouse.rows(rows.group_by(["bin", "recent"]).aggregate(people=lambda t: t.count())):
-            (after if row["recent"] else before)[str(row["bin"])] = int(row["people"])
-        found[name] = before, after
-    return found
 
 
 def count_addresses(warehouse: Warehouse, frame: PeopleFrame, names: Sequence[str]) -> dict[str, int]:

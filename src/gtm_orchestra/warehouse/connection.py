@@ -138,13 +138,11 @@ class Warehouse:
             # ibis finds the columns of a query by calls that DuckDB deprecates and a read-only session of
             # PostgreSQL refuses; of a view it does not.
             name = f"query {hashlib.sha256(query.encode()).hexdigest()[:12]}"
-            view = f'CREATE OR REPLACE TEMPORARY VIEW "{name}" AS {parsed[0].sql(self.con.dialect)}'
-            if self.engine == "duckdb":
-                self.con.raw_sql(view)
-            else:
-                with self.con.con.cursor() as cursor, self.con.con.transaction():
-                    cursor.execute("SET TRANSACTION READ WRITE")
-                    cursor.execute(view)
+            if not self._view(name, parsed[0].sql(self.con.dialect)):
+                raise SourceError(
+                    f"{self.where}: a query in gtm.toml needs a temporary view, which this user may not make",
+                    hint="grant TEMPORARY on the database, or leave 'sql' out of gtm.toml",
+                )
             return self.con.table(name)
 
     def to_arrow(self, expr: ibis.Expr) -> pa.Table:
@@ -190,6 +188,32 @@ class Warehouse:
         except psycopg.errors.InsufficientPrivilege:
             return expr
         return self.con.table(name)
+
+    def named(self, name: str, expr: ibis.Table) -> ibis.Table:
+        """Return an expression under a name of its own; what is built on it stays short, and compiles fast.
+
+        Where a temporary view cannot be made, the expression itself is returned: slower, equal results.
+        """
+        if self.engine not in {"duckdb", "postgres"}:
+            return expr
+        with self._lock, engine_errors(self.where):
+            query = self.con.compile(expr)
+            return expr if not self._view(name, str(query)) else self.con.table(name)
+
+    def _view(self, name: str, query: str) -> bool:
+        view = f"""CREATE OR REPLACE TEMPORARY VIEW "{name.replace('"', '""')}" AS {query}"""
+        if self.engine == "duckdb":
+            self.con.raw_sql(view)
+            return True
+        import psycopg  # noqa: PLC0415 - an extra, loaded with the engine that needs it
+
+        try:
+            with self.con.con.cursor() as cursor, self.con.con.transaction():
+                cursor.execute("SET TRANSACTION READ WRITE")
+                cursor.execute(view)
+        except psycopg.errors.InsufficientPrivilege:
+            return False
+        return True
 
     def memo(self, key: str, build: Callable[[], T]) -> T:
         """Return what `build` returned the first time this key was asked for on this connection."""

@@ -94,6 +94,7 @@ def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> P
     order = wide.columns
     stored = wide.mutate(person_id=wide.person_id.cast("string")).drop(*words)
     full = warehouse.materialise(name, stored).mutate(**words).select(order)
+    full = warehouse.named(f"{name}_full", full)
     count = int(warehouse.rows(full.aggregate(people=full.count()))[0]["people"])
     if not count:
         raise SourceError(
@@ -103,7 +104,7 @@ def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> P
     usable = {name: a.type for name, a in available.items() if a.review != "denied"}
     shown = [c for c in full.columns if ":" not in c and (c not in available or c in usable)]
     return PeopleFrame(
-        table=full.select(shown),
+        table=warehouse.named(f"{name}_shown", full.select(shown)),
         schema=usable,
         people=count,
         full=full,

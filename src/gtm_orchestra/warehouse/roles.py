@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -136,10 +137,8 @@ def role_table(warehouse: Warehouse, config: Config, role: TableRole) -> RoleTab
         for other in ("people", "subscriptions")
         if other in config.tables
     ]
-    return warehouse.memo(
-        f"role:{role}:{settings.model_dump_json()}:{others}",
-        lambda: _checked(warehouse, config, role, settings),
-    )
+    key = f"role:{role}:{settings.model_dump_json()}:{others}"
+    return warehouse.memo(key, lambda: _checked(warehouse, config, role, settings, key=key))
 
 
 def mapped_tables(warehouse: Warehouse, config: Config) -> tuple[RoleTable, ...]:
@@ -148,7 +147,9 @@ def mapped_tables(warehouse: Warehouse, config: Config) -> tuple[RoleTable, ...]
     return tuple(table for table in found if table is not None)
 
 
-def _checked(warehouse: Warehouse, config: Config, role: TableRole, settings: TableSettings) -> RoleTable:
+def _checked(
+    warehouse: Warehouse, config: Config, role: TableRole, settings: TableSettings, *, key: str
+) -> RoleTable:
     table = warehouse.table(settings.table)
     known = tuple(table.columns)
     missing = {meaning: name for meaning, name in settings.columns.items() if name not in known}
@@ -164,6 +165,9 @@ def _checked(warehouse: Warehouse, config: Config, role: TableRole, settings: Ta
         )
     mapped = settings
     table, settings = reshape(warehouse, config, role, settings, table)
+    if any("%" in written for written in settings.formats.values()):
+        # Taking a time to pieces is dear; without this every look at the table would do it again.
+        table = warehouse.materialise(f"role_{hashlib.sha256(key.encode()).hexdigest()[:12]}", table)
     found = RoleTable(role, table, settings)
     local = set()
     for meaning in (*TIME_MEANINGS, "withdrawn_at"):
