@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
-__all__ = ["in_days", "next_step", "noun_of", "tokens_of"]
+__all__ = ["in_days", "in_figures", "in_money", "next_step", "noun_of", "number_of", "tokens_of"]
 
 _VERBS = {
     "activated": "activate",
@@ -59,7 +60,13 @@ _FILLERS = frozenset(
     {"has", "is", "was", "did", "the", "a", "an", "at", "date", "on", "event", "events", "num", "hs"}
 )
 _UNCOUNTED = frozenset({"onboarding", "setup", "billing", "sso", "data", "payment"})
-_ACRONYMS = frozenset({"api", "crm", "csv", "sso", "url", "sdk", "ai"})
+_ACRONYMS = frozenset(
+    {"ai", "api", "arr", "cli", "crm", "csv", "mfa", "mrr", "pdf", "sdk", "sms", "sql", "sso", "ui", "url"}
+)
+# An article goes by the sound: an MFA, an SDK, a URL; a user, an hour.
+_SPELLED_WITH_VOWEL = frozenset("AEFHILMNORSX")
+_SOUNDS_CONSONANT = re.compile(r"(u[bns][aeiu]|unit|union|univ|eu|one\b|once\b)")
+_SOUNDS_VOWEL = re.compile(r"(hour|honest|honou?r|heir)")
 
 
 def tokens_of(name: str) -> tuple[str, ...]:
@@ -107,7 +114,20 @@ def noun_of(words: list[str]) -> str:
     plural = last.endswith("s") and not last.endswith("ss")
     if plural or last in _UNCOUNTED or words[0] in {"first", "second", "third"}:
         return f"a {shown}" if words[0] in {"first", "second", "third"} else shown
-    return f"{'an' if shown[0] in 'aeiouAEIO' else 'a'} {shown}"
+    return f"{_article(words[0])} {shown}"
+
+
+def _article(word: str) -> str:
+    """Return the article a word takes by its sound.
+
+    >>> [_article(word) for word in ("mfa", "url", "user", "hour", "export")]
+    ['an', 'a', 'a', 'an', 'an']
+    """
+    if word in _ACRONYMS:
+        return "an" if word[0].upper() in _SPELLED_WITH_VOWEL else "a"
+    if _SOUNDS_CONSONANT.match(word):
+        return "a"
+    return "an" if word[0] in "aeiou" or _SOUNDS_VOWEL.match(word) else "a"
 
 
 def in_days(days: float) -> str:
@@ -117,3 +137,33 @@ def in_days(days: float) -> str:
     ('1 day', '14 days')
     """
     return f"{days:,.0f} {'day' if days == 1 else 'days'}"
+
+
+def number_of(count: int) -> str:
+    """Return a small number as a word.
+
+    >>> number_of(2), number_of(12)
+    ('two', '12')
+    """
+    words = ("no", "one", "two", "three", "four", "five", "six")
+    return words[count] if 0 <= count < len(words) else f"{count:,}"
+
+
+def in_figures(value: float) -> str:
+    """Return a number with four significant digits at least, never with an exponent.
+
+    >>> in_figures(49_523.0), in_figures(1_234.5), in_figures(0.00012345), in_figures(6.0)
+    ('49,523', '1,234', '0.0001234', '6')
+    """
+    if float(value).is_integer() or abs(value) >= 1_000:  # noqa: PLR2004 - four digits
+        return f"{value:,.0f}"
+    return f"{Decimal(f'{value:.4g}'):f}"
+
+
+def in_money(amount: float, currency: str) -> str:
+    """Return an amount of money with its currency.
+
+    >>> in_money(500, "EUR")
+    'EUR 500.00'
+    """
+    return f"{currency} {amount:,.2f}"

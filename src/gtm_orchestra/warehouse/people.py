@@ -28,8 +28,10 @@ from gtm_orchestra.warehouse.tables import scan_table
 from gtm_orchestra.warehouse.values import Column, as_key, as_text, plain_type
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
+
+    import pyarrow as pa
 
     from gtm_orchestra.config import AttributeSettings, AttributeType, Config, TableRole
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -56,6 +58,7 @@ class PeopleFrame:
         records: Rows of the people table.
         broken: Rows without a usable key, or with a creation time that cannot be read.
         repeated: Rows beyond the first of their key.
+        read: Runs an expression over `table` or `full` and returns its rows, one call at a time.
     """
 
     table: ibis.Table
@@ -67,6 +70,7 @@ class PeopleFrame:
     records: int
     broken: int
     repeated: int
+    read: Callable[[ibis.Expr], pa.Table]
 
 
 def people_frame(warehouse: Warehouse, config: Config, as_of: datetime) -> PeopleFrame:
@@ -113,6 +117,7 @@ def _build(warehouse: Warehouse, config: Config, as_of: datetime, key: str) -> P
         records=records,
         broken=records - keyed,
         repeated=keyed - distinct,
+        read=warehouse.to_arrow,
     )
 
 

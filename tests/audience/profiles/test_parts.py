@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtm_orchestra.audience.profiles.candidates import candidates
+from gtm_orchestra.audience.profiles.choosing import find_stages, read
 from gtm_orchestra.audience.profiles.distributions import Distribution
-from gtm_orchestra.audience.profiles.reading import find_stages, read
+from gtm_orchestra.audience.profiles.patterns import candidates
 from gtm_orchestra.audience.profiles.signals import Signal, read_signals, stage_of
 from gtm_orchestra.audience.profiles.tally import tally
 from gtm_orchestra.audience.profiles.thresholds import deep_cut, new_cut, nice_days, recency_cuts, upper_cut
@@ -100,6 +100,9 @@ def test_dormant_is_always_at_least_twice_as_long_as_active(quantiles: list[floa
         ("activated", "activate"),
         ("has_integration", "have an integration"),
         ("milestone_7", "reach milestone 7"),
+        ("mfa_enabled", "enable an MFA"),
+        ("url_shared", "share a URL"),
+        ("user_invited", "invite a user"),
     ],
 )
 def test_an_event_reads_as_a_step(event: str, step: str) -> None:
@@ -109,10 +112,14 @@ def test_an_event_reads_as_a_step(event: str, step: str) -> None:
 @pytest.mark.parametrize(
     ("value", "stage"),
     [
-        ("marketingqualifiedlead", "prospect"),
+        ("marketingqualifiedlead", "lead"),
+        ("subscriber", "subscriber"),
+        ("Sales Qualified Lead", "in_sales"),
+        ("opportunity", "in_sales"),
+        ("evangelist", "customer"),
         ("Trialing", "trial"),
         ("PRO", "customer"),
-        ("past_due", "at_risk"),
+        ("past_due", "past_due"),
         ("Canceled", "churned"),
         ("unsubscribed", None),
         ("DE", None),
@@ -200,7 +207,8 @@ def test_any_combination_of_statements_is_counted_as_python_counts_it(rows: list
     table = ibis.duckdb.connect().create_table("t", ibis.memtable(columns))
     # More statements than a word has bits, so that the last ones lie in a second word.
     padding = {f"x{at:02}": ibis.literal(value=False) for at in range(60)}
-    counted = tally(table, padding | {"a": table.a, "y": table.b, "z": table.c})
+    statements = padding | {"a": table.a, "y": table.b, "z": table.c}
+    counted = tally(table, statements, read=lambda expr: table.get_backend().to_pyarrow(expr))
     assert counted.count() == len(rows)
     assert counted.count(["a", "z"]) == sum(a and c for a, _, c in rows)
     assert counted.count(["y"], none=["a", "x00"]) == sum(b and not a for a, b, _ in rows)

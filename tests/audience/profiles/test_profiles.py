@@ -65,11 +65,10 @@ def test_every_shape_of_company_gives_four_to_eight_profiles(company: Company) -
 def test_a_shop_gets_profiles_about_orders(shop: Company) -> None:
     assert [profile.name for profile in shop.define().profiles] == [
         "New shoppers yet to order",
-        "Big spenders going quiet",
-        "One-time buyers to bring back",
         "Repeat buyers due for an order",
+        "Best customers by lifetime revenue",
         "Regular buyers",
-        "First order just made",
+        "One order in the last 365 days",
         "Signed up, never ordered",
     ]
 
@@ -81,11 +80,11 @@ def test_contacts_alone_give_profiles_by_lifecycle_and_activity(contacts: Compan
         "Leads ready for sales",
         "New leads",
         "Warm leads",
+        "Active subscribers to win as leads",
+        "Leads going quiet",
         "Leads gone cold",
+        "On file, never active",
         "Most engaged customers",
-        "Customers going quiet",
-        "Dormant customers",
-        "Active customers",
     ]
 
 
@@ -94,12 +93,11 @@ def test_a_product_with_accounts_gets_profiles_about_trials_and_next_steps(saas:
     assert names == [
         "Trials ready to buy",
         "Free users ready to upgrade",
+        "Stalled trials",
         "Ready to invite a member",
         "Signed up, never active",
         "Trials under way",
-        "Free users in large accounts",
-        "Abandoned trials",
-        "Free users gone quiet",
+        "Users yet to create a project",
     ]
 
 
@@ -109,7 +107,7 @@ def test_an_onboarding_initiative_starts_with_activation_and_a_retention_one_wit
     onboarding = shop.define(objectives=shop.objectives("Welcome new shoppers"))
     retention = shop.define(objectives=shop.objectives("Retention"))
     assert onboarding.profiles[0].name == "New shoppers yet to order"
-    assert {profile.lifecycle_stage for profile in retention.profiles[:3]} == {"retention"}
+    assert {profile.lifecycle_stage for profile in retention.profiles[:2]} == {"retention"}
 
 
 def test_sizes_are_those_counted_again_without_the_engine(company: Company) -> None:
@@ -216,8 +214,9 @@ def test_withdrawn_consent_never_lets_a_volume_grow(saas: Company) -> None:
     after = with_column(saas, "consent__personalization", fewer).define()
     assert sizes(before) == sizes(after)
     for left, right in zip(before.profiles, after.profiles, strict=True):
-        assert left.volume["web"] > right.volume["web"]
+        assert left.volume["web"] > right.volume["web"] or left.volume["web"] == 0
         assert left.volume["email"] == right.volume["email"]
+    assert any(profile.volume["web"] for profile in after.profiles)
 
 
 @pytest.mark.parametrize("status", ["unknown", None])
@@ -238,7 +237,7 @@ def test_a_volume_needs_consent_address_and_no_suppression(saas: Company) -> Non
             known = {name: _plain(row[name]) for name in saas.frame.schema if row[name] is not None}
             may = row["consent__email_marketing"] == "granted" and not row["suppressed__staff"]
             reached += evaluate(condition, known) and may and row["addressable__email"]
-        assert profile.volume["email"] == reached
+        assert profile.volume["email"] == (reached if reached >= 100 else 0)
 
 
 def test_an_attribute_used_under_a_purpose_needs_that_consent_on_every_channel(saas: Company) -> None:
@@ -247,7 +246,7 @@ def test_an_attribute_used_under_a_purpose_needs_that_consent_on_every_channel(s
     assert sizes(before) == sizes(after)
     for left, right in zip(before.profiles, after.profiles, strict=True):
         used = "days_since_active" in right.attributes
-        assert (right.volume["email"] < left.volume["email"]) == used
+        assert (right.volume["email"] < left.volume["email"]) == (used and left.volume["email"] > 0)
         assert right.volume["web"] == left.volume["web"]
 
 
@@ -315,7 +314,7 @@ def test_an_unreviewed_attribute_makes_a_draft_that_is_not_deployable(saas: Comp
     }
     messages = [finding.message for finding in found.findings if finding.kind == "unreviewed"]
     names = ", ".join(profile.name for profile in drafts)
-    assert messages == [f"'seats' stands in 2 draft profiles and nobody has accepted it yet: {names}."]
+    assert messages == [f"'seats' stands in 1 draft profile and nobody has accepted it yet: {names}."]
 
 
 def constraint(text: str, **fields: object) -> ConstraintReading:

@@ -27,11 +27,11 @@ from gtm_orchestra.audience.contracts import (
     TreeNode,
 )
 from gtm_orchestra.audience.profiles.admission import Admission, admit
-from gtm_orchestra.audience.profiles.candidates import Candidate, candidates
+from gtm_orchestra.audience.profiles.choosing import read
 from gtm_orchestra.audience.profiles.distributions import count_values, measure
 from gtm_orchestra.audience.profiles.limits import Limits, eligible, read_limits
 from gtm_orchestra.audience.profiles.novelty import Rival, find_rivals
-from gtm_orchestra.audience.profiles.reading import Reading, read
+from gtm_orchestra.audience.profiles.patterns import candidates
 from gtm_orchestra.audience.profiles.scores import Score, score_profiles
 from gtm_orchestra.audience.profiles.selection import (
     FEWEST,
@@ -44,11 +44,14 @@ from gtm_orchestra.audience.profiles.selection import (
 from gtm_orchestra.audience.profiles.signals import read_signals
 from gtm_orchestra.audience.profiles.tally import Tally, tally
 from gtm_orchestra.audience.profiles.tree import FALLBACK, Question, grow
+from gtm_orchestra.audience.wording import in_figures
 from gtm_orchestra.conditions import Condition, all_of, parse, to_english, to_ibis
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gtm_orchestra.audience.profiles.candidates import Candidate
+    from gtm_orchestra.audience.profiles.reading import Reading
     from gtm_orchestra.config import Channel, Config
     from gtm_orchestra.warehouse.people import PeopleFrame
 
@@ -121,7 +124,7 @@ def define_profiles(
         return _nobody(frame, admission, limits.impossible)
     minimum = config.policies.group_minimum
     base = _in_scope(frame, limits)
-    reading = _read(base, admission, config, as_of=as_of, minimum=minimum)
+    reading = _read(frame, limits, admission, config, as_of=as_of)
     work = _Work(frame, config, as_of, inventory, admission, limits, reading, minimum)
     found = candidates(reading)
     counted = _count(work, found, purposes)
@@ -133,7 +136,7 @@ def define_profiles(
     chosen = within_bounds(chosen)
     members = {c.candidate.key: to_ibis(work.condition(c.candidate), base) for c in chosen}
     lasting = {choice.candidate.key: choice.candidate.lasts_days for choice in chosen}
-    scores = score_profiles(base, members, reading, lasting=lasting, as_of=as_of)
+    scores = score_profiles(base, members, reading, lasting=lasting, as_of=as_of, read=frame.read)
     blocked = {reach.channel: reach.why for reach in consent.channels if not reach.go}
     profiles, findings = [], too_small(small, chosen, counted, minimum=minimum)
     for choice in chosen:
@@ -155,23 +158,50 @@ def define_profiles(
 
 def _in_scope(frame: PeopleFrame, limits: Limits) -> Any:  # noqa: ANN401 - ibis has no types
     """Return the people whose figures cuts are taken from: within the constraints, and not staff or bots."""
-    table = frame.table
+    return frame.table.filter(_typical(frame.table, limits))
+
+
+def _typical(table: Any, limits: Limits) -> Any:  # noqa: ANN401 - ibis has no types
+    scope = to_ibis(limits.scope, table) if limits.scope is not None else ibis.literal(value=True)
+    return reduce(and_, [~table[f"suppressed__{name}"] for name in limits.everywhere], scope)
+
+
+def _read(
+    frame: PeopleFrame, limits: Limits, admission: Admission, config: Config, *, as_of: datetime
+) -> Reading:
+    """Return what the data says. Cuts are of typical people, counts of all whom the constraints allow.
+
+    Counts are of one base, sizes included: two that differ by a few people would tell how many those are.
+    """
+    minimum, table = config.policies.group_minimum, frame.table
     if limits.scope is not None:
-        table = table.filter(to_ibis(limits.scope, table))
-    for name in limits.everywhere:
-        table = table.filter(~table[f"suppressed__{name}"])
-    return table
-
-
-def _read(base: Any, admission: Admission, config: Config, *, as_of: datetime, minimum: int) -> Reading:  # noqa: ANN401
+        within = table.filter(to_ibis(limits.scope, table))
+        allowed = int(frame.read(within.aggregate(people=within.count())).to_pylist()[0]["people"])
+        if _may_be_told(frame.people - allowed, minimum):
+            table = within
     signals = read_signals(admission.admitted, config.attributes)
-    people, distributions = measure(base, signals, as_of=as_of)
+    people, distributions = measure(
+        table, signals, as_of=as_of, read=frame.read, typical=_typical(table, limits)
+    )
     values = {
-        signal.attribute: count_values(base, signal.attribute, at_least=minimum)
+        signal.attribute: count_values(table, signal.attribute, at_least=minimum, read=frame.read)
         for signal in signals
-        if signal.role == "stage"
+        if signal.role in {"stage", "group"}
     }
-    return read(signals, as_of=as_of, people=people, distributions=distributions, values=values)
+    email = config.channels.get("email") if "email" in limits.channels else None
+    return read(
+        signals,
+        as_of=as_of,
+        people=people,
+        distributions=distributions,
+        values=values,
+        currency=config.workspace.currency,
+        subscribers=email is not None and f"consent__{email.purpose}" in table.columns,
+    )
+
+
+def _may_be_told(people: int, minimum: int) -> bool:
+    return people == 0 or people >= minimum
 
 
 def _count(work: _Work, found: Sequence[Candidate], purposes: Sequence[str]) -> Tally:
@@ -189,7 +219,7 @@ def _count(work: _Work, found: Sequence[Candidate], purposes: Sequence[str]) -> 
     )
     scope = work.limits.scope
     statements["scope"] = to_ibis(scope, table) if scope is not None else ibis.literal(value=True)
-    return tally(table, statements)
+    return tally(table, statements, read=work.frame.read)
 
 
 def _granted(table: Any, purpose: str) -> Any:  # noqa: ANN401 - ibis has no types
@@ -226,7 +256,7 @@ def _rivals(work: _Work, base: Any, found: Sequence[Candidate]) -> dict[str, Riv
                 moments = [datetime.fromisoformat(str(value)) for value in cuts.get(fact.name, [])]
                 cuts[fact.name] = [moment.replace(tzinfo=None) for moment in moments]
     profiles = {candidate.key: to_ibis(work.condition(candidate), base) for candidate in found}
-    return find_rivals(base, profiles, columns=columns, cuts=cuts, minimum=work.minimum)
+    return find_rivals(base, profiles, columns=columns, cuts=cuts, minimum=work.minimum, read=work.frame.read)
 
 
 def _is_segment(fact: AttributeFact) -> bool:
@@ -240,7 +270,7 @@ def _without_redundant(
     kept, findings, left = [], [], len(chosen)
     for choice in reversed(chosen):
         rival = rivals.get(choice.candidate.key)
-        if rival is None or not rival.is_the_same:
+        if rival is None or not rival.is_the_same or choice.candidate.stands_alone:
             kept.append(choice)
             continue
         dropped = left > FEWEST
@@ -338,7 +368,7 @@ def _profile(
 
 
 def _plain(value: float | str) -> str:
-    return value if isinstance(value, str) else f"{value:,.10g}"
+    return value if isinstance(value, str) else in_figures(value)
 
 
 _NO_RIVAL = "No existing column finds these people notably more often than anybody else."
@@ -380,9 +410,14 @@ def _overlaps(chosen: Sequence[Choice], counted: Tally, minimum: int) -> tuple[O
 
 
 def _tree(work: _Work, chosen: Sequence[Choice], counted: Tally) -> tuple[TreeNode, int]:
-    """Return the decision tree and how many people end in no profile; both hide groups under the minimum."""
+    """Return the decision tree and how many people end in no profile; both hide groups under the minimum.
+
+    Those kept out who are fewer than the minimum are not taken out of the counts that follow, because
+    the difference would tell how many they are.
+    """
     limits, questions = work.limits, []
     passed: list[str] = []
+    told = True
     if limits.suppression is not None:
         text = (
             f"Kept out by a suppression ({', '.join(limits.everywhere)}): {to_english(limits.suppression)}?"
@@ -391,11 +426,13 @@ def _tree(work: _Work, chosen: Sequence[Choice], counted: Tally) -> tuple[TreeNo
         questions.append(
             Question(text, limits.suppression.to_json(), FALLBACK, _shown(asked, work), _shown(people, work))
         )
-        passed.append("suppressed")
+        if _may_be_told(people, work.minimum):
+            passed.append("suppressed")
     if limits.scope is not None:
         text = f"Within the constraints ({'; '.join(limits.words)}): {to_english(limits.scope)}?"
         asked = counted.count(none=passed)
         people = asked - counted.count(["scope"], none=passed)
+        told = _may_be_told(people, work.minimum)
         questions.append(
             Question(
                 text,
@@ -413,18 +450,17 @@ def _tree(work: _Work, chosen: Sequence[Choice], counted: Tally) -> tuple[TreeNo
         asked = counted.count(["scope"], none=passed)
         people = counted.count([candidate.key], none=passed)
         assigned += people
-        text = f"{candidate.name}: {to_english(condition)}?"
-        questions.append(
-            Question(text, condition.to_json(), candidate.key, _shown(asked, work), _shown(people, work))
-        )
+        text = f"{candidate.name}: {'; '.join(clause.says for clause in candidate.clauses)}?"
+        shown = _shown(asked, work) if told else None
+        questions.append(Question(text, condition.to_json(), candidate.key, shown, _shown(people, work)))
         passed.append(candidate.key)
     rest = counted.count(["scope"], none=passed)
     unassigned = work.frame.people - assigned
-    return grow(questions, rest=_shown(rest, work)), _shown(unassigned, work) or 0
+    return grow(questions, rest=_shown(rest, work) if told else None), _shown(unassigned, work) or 0
 
 
 def _shown(people: int, work: _Work) -> int | None:
-    return people if people == 0 or people >= work.minimum else None
+    return people if _may_be_told(people, work.minimum) else None
 
 
 def _unreviewed(work: _Work, profiles: Sequence[Profile]) -> list[Finding]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import ibis
 
-from gtm_orchestra.audience.profiles.distributions import fetch
+from gtm_orchestra.audience.wording import in_figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from gtm_orchestra.audience.contracts import AttributeFact
+    from gtm_orchestra.audience.profiles.distributions import Read
 
 __all__ = ["REDUNDANT", "Rival", "find_rivals"]
 
@@ -79,6 +80,7 @@ def find_rivals(
     columns: Sequence[AttributeFact],
     cuts: Mapping[str, Sequence[Any]],
     minimum: int,
+    read: Read,
 ) -> dict[str, Rival]:
     """Return, by profile, the single column that comes closest; none for one that no column comes near.
 
@@ -91,6 +93,7 @@ def find_rivals(
             to leave out.
         cuts: By number or time column, where it may be cut: numbers, or times as the table compares them.
         minimum: A value shared by fewer people is not looked at.
+        read: Runs an expression and returns its rows.
     """
     keys = sorted(profiles)
     compared = sorted(
@@ -106,7 +109,7 @@ def find_rivals(
     values = {f"value_{at}": _value(table[fact.name], fact, cuts) for at, fact in enumerate(compared)}
     marked = table.select(combination=reduce(add, bits), **values)
     groups: list[dict[str | None, dict[int, int]]] = [{} for _ in compared]
-    for row in _counted(marked, len(compared)):
+    for row in _counted(marked, len(compared), read):
         group = groups[row["at"]].setdefault(row["value"], {})
         group[row["combination"]] = group.get(row["combination"], 0) + row["people"]
     everyone = _Side("", is_value=False, counts=_merged(list(groups[0].values())))
@@ -130,14 +133,14 @@ def _value(column: Any, fact: AttributeFact, cuts: Mapping[str, Sequence[Any]]) 
     return reduce(add, reached).cast("string")
 
 
-def _counted(marked: Any, columns: int) -> list[dict[str, Any]]:  # noqa: ANN401 - ibis has no types
+def _counted(marked: Any, columns: int, read: Read) -> list[dict[str, Any]]:  # noqa: ANN401 - ibis has no types
     parts = [
         marked.group_by(value=marked[f"value_{at}"], combination=marked.combination)
         .aggregate(people=marked.count())
         .mutate(at=ibis.literal(at, "int64"))
         for at in range(columns)
     ]
-    rows: list[dict[str, Any]] = fetch(marked, ibis.union(*parts) if columns > 1 else parts[0]).to_pylist()
+    rows: list[dict[str, Any]] = read(ibis.union(*parts) if columns > 1 else parts[0]).to_pylist()
     return rows
 
 
@@ -167,7 +170,7 @@ def _sides(
     places = sorted(set(cuts[fact.name]))
     known = {int(value): counts for value, counts in group.items() if value is not None}
     for at, place in enumerate(places):
-        shown = f"{place:,.6g}" if isinstance(place, int | float) else str(place)[:10]
+        shown = in_figures(place) if isinstance(place, int | float) else str(place)[:10]
         high = _merged([counts for reached, counts in known.items() if reached > at])
         low = _merged([counts for reached, counts in known.items() if reached <= at])
         yield _Side(f"{fact.name} from {shown}", is_value=False, counts=high)

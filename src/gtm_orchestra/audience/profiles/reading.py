@@ -2,34 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import Threshold
-from gtm_orchestra.audience.profiles.signals import Kind, Signal, Stage, stage_of, stage_rank
-from gtm_orchestra.audience.profiles.thresholds import (
-    Cut,
-    RecencyCuts,
-    deep_cut,
-    new_cut,
-    recency_cuts,
-    upper_cut,
-)
-from gtm_orchestra.audience.wording import in_days, next_step, tokens_of
+from gtm_orchestra.audience.profiles.signals import CURRENCIES, Kind, Signal, Stage
+from gtm_orchestra.audience.wording import in_days, in_figures, in_money, number_of
 from gtm_orchestra.conditions.english import attribute_label as _label
+from gtm_orchestra.warehouse.proposals.names import words as header_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gtm_orchestra.audience.profiles.distributions import Distribution
+    from gtm_orchestra.audience.profiles.thresholds import (
+        Cut,
+        RecencyCuts,
+    )
 
-__all__ = ["Clause", "Milestone", "Reading", "StageValues", "find_stages", "read"]
+__all__ = ["Clause", "Group", "Milestone", "Reading", "StageValues", "shown_amount"]
 
-_GENERAL = frozenset(
-    {"session", "sessions", "login", "logged", "active", "activity", "seen", "order", "orders"}
+_NEARLY_ALL = 0.95  # a condition that so many meet tells nobody apart
+_UNITS = CURRENCIES | {"cents", "cent", "pence", "minor"}
+_TRADE = frozenset(
+    {"trade", "wholesale", "wholesaler", "reseller", "resellers", "dealer", "dealers", "distributor"}
+    | {"handler", "haendler", "handel", "grosshandel", "wiederverkaufer", "revendeur", "revendeurs"}
+    | {"grossiste", "mayorista", "distribuidor", "groothandel"}
 )
-_REACH = (0.02, 0.95)
+_STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,32 @@ class StageValues:
 
 
 @dataclass(frozen=True)
+class Group:
+    """A value of a customer group that enough people share."""
+
+    attribute: str
+    value: str
+    people: int
+
+    @property
+    def is_trade(self) -> bool:
+        """Whether these people buy to sell on."""
+        return bool(_TRADE & set(header_words(self.value)))
+
+
+@dataclass(frozen=True)
 class Milestone:
     """A step that people take or have not taken yet."""
 
     signal: Signal
     reached: int
     step: str
+
+    @property
+    def within(self) -> str:
+        """Over which time it is looked for: nothing, or " within 90 days"."""
+        window = self.signal.window_days
+        return f" within {in_days(window)}" if window else ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +105,11 @@ class Reading:
     size: Signal | None = None
     intent: Signal | None = None
     milestones: tuple[Milestone, ...] = ()
+    trial_end: Signal | None = None
+    lifetime: Mapping[Kind, Signal] = field(default_factory=dict)
+    groups: tuple[Group, ...] = ()
+    currency: str = ""
+    subscribers: bool = False
     recency_cuts: Mapping[Kind, RecencyCuts] = field(default_factory=dict)
     cuts: Mapping[str, Cut] = field(default_factory=dict)
 
@@ -99,6 +126,26 @@ class Reading:
             return "shoppers"
         counted = any(signal.event is not None for signal in (*self.depth.values(), *self.recency.values()))
         return "users" if counted or self.milestones else "contacts"
+
+    @property
+    def is_product(self) -> bool:
+        """Whether use of a product is recorded; visits of a website and scores are not that."""
+        signals = (*self.depth.values(), *self.recency.values())
+        return any(signal.event is not None and signal.kind == "usage" for signal in signals)
+
+    def values_of(self, stage: Stage) -> frozenset[str]:
+        """Return the values that mean a stage, in lower case without punctuation."""
+        found = self.stages.get(stage)
+        return frozenset(_bare(value) for value in found.values) if found is not None else frozenset()
+
+    def users(self, *stages: Stage) -> Clause | None:
+        """Return "has one of these stages", or None if no stage says so or nearly everybody has one."""
+        return self.in_stage(*stages) if self._share(stages) < _NEARLY_ALL else None
+
+    def _share(self, stages: Sequence[Stage]) -> float:
+        known = [self.stages[stage] for stage in stages if stage in self.stages]
+        people = sum(part.people for part in known if part.attribute == known[0].attribute)
+        return people / self.people if self.people else 0.0
 
     def in_stage(self, *stages: Stage) -> Clause | None:
         """Return "has one of these lifecycle stages", for those that one attribute tells apart."""
@@ -122,27 +169,33 @@ class Reading:
         """Return "was there lately"."""
         return self._within(self.recency.get(kind), self._recency_cut(kind, "active"))
 
-    def quiet(self, kind: Kind, *, never: bool = True) -> Clause | None:
-        """Return "has not been there lately", by default or never at all."""
-        return self._beyond(self.recency.get(kind), self._recency_cut(kind, "active"), never=never)
+    def quiet(self, kind: Kind) -> Clause | None:
+        """Return "has not been there lately, but not for long either": between two cuts."""
+        return self._between(kind, "quiet")
+
+    def stalled(self, kind: Kind) -> Clause | None:
+        """Return "no longer active, and not yet dormant"."""
+        return self._between(kind, "active")
 
     def dormant(self, kind: Kind, *, never: bool = False) -> Clause | None:
         """Return "has been away for long", or never was there at all if `never` says so."""
         cut = self._recency_cut(kind, "dormant")
         return self._beyond(self.recency.get(kind), cut, never=never)
 
-    def fading(self, kind: Kind) -> Clause | None:
-        """Return "away longer than usual, not yet for long"."""
-        quiet = self.quiet(kind, never=False)
-        back = self._within(self.recency.get(kind), self._recency_cut(kind, "dormant"))
-        if quiet is None or back is None:
+    def _between(self, kind: Kind, which: str) -> Clause | None:
+        signal = self.recency.get(kind)
+        after, until = self._recency_cut(kind, which), self._recency_cut(kind, "dormant")
+        left, right = self._beyond(signal, after, never=False), self._within(signal, until)
+        if signal is None or after is None or until is None or left is None or right is None:
             return None
-        condition = _joined(quiet.condition, back.condition)
-        says = f"{quiet.says.removesuffix(' ago')} and {back.says[back.says.index('at most') :]}"
-        return Clause(condition, says, (*quiet.thresholds, *back.thresholds), back.lasts_days)
+        condition = _joined(left.condition, right.condition)
+        says = f"{_since(signal)} {after.value:,.0f} to {in_days(until.value)} ago"
+        return Clause(condition, says, (*left.thresholds, *right.thresholds), right.lasts_days)
 
     def never(self, kind: Kind) -> Clause | None:
         """Return "has never been seen", where a missing value says so, or a count of zero does."""
+        if kind == "orders" and kind in self.lifetime:
+            return self.none(kind)
         signal = self.recency.get(kind)
         if signal is not None and signal.never_is_null:
             missing = self.people - self.distributions[signal.attribute].filled
@@ -156,8 +209,9 @@ class Reading:
 
     def tells_never(self, kind: Kind) -> bool:
         """Return whether "never" can be told from "not lately", which a count within a window cannot."""
-        recency, depth = self.recency.get(kind), self.depth.get(kind)
-        return bool(recency and recency.never_is_null) or bool(depth and depth.window_days is None)
+        recency = self.recency.get(kind)
+        counted = kind == "orders" and kind in self.lifetime
+        return counted or bool(recency and recency.never_is_null)
 
     def new(self) -> Clause | None:
         """Return "started lately"."""
@@ -173,6 +227,28 @@ class Reading:
         """Return "has had the time to go quiet": the trial, or else the person, began before that."""
         cut = self._recency_cut(kind, "active")
         return self._beyond(self.trial_start or self.tenure, cut, never=False)
+
+    def ending(self) -> Clause | None:
+        """Return "the trial ends within days"."""
+        signal = self.trial_end
+        cut = self.cuts.get(signal.attribute) if signal else None
+        if signal is None or cut is None:
+            return None
+        ends = [(self.as_of + timedelta(days=days)).strftime(_STAMP) for days in (0, cut.value)]
+        thresholds = tuple(
+            _threshold(signal, operator, end, cut.evidence)
+            for operator, end in zip(("$gte", "$lte"), ends, strict=True)
+        )
+        condition = {signal.attribute: {"$gte": ends[0], "$lte": ends[1]}}
+        return Clause(condition, f"trial ends within {in_days(cut.value)}", thresholds, cut.value)
+
+    def in_group(self, group: Group) -> Clause:
+        """Return "belongs to this customer group"."""
+        evidence = f"{group.people:,} of {self.people:,} people have it"
+        threshold = Threshold(attribute=group.attribute, operator="$eq", value=group.value, evidence=evidence)
+        return Clause(
+            {group.attribute: group.value}, f"{_label(group.attribute)} is {group.value}", (threshold,)
+        )
 
     def deep(self, kind: Kind) -> Clause | None:
         """Return "among the most engaged quarter"."""
@@ -190,17 +266,34 @@ class Reading:
         """Return "shows interest in buying more than most do"."""
         return self._from(self.intent)
 
+    @property
+    def is_paid_in_full(self) -> bool:
+        """Whether the amount of money is what somebody brought in over all the time."""
+        return self.value is not None and self.value.lifetime
+
+    @property
+    def value_name(self) -> str:
+        """What the amount of money is called."""
+        if self.value is None:
+            return ""
+        return "lifetime revenue" if self.value.lifetime else _amount_label(self.value)
+
+    def counted_over(self, kind: Kind) -> str:
+        """Return over which time orders are counted: "in all", or "in the last 90 days"."""
+        signal = self.lifetime.get(kind) or self.depth.get(kind)
+        return _over(signal) if signal is not None else ""
+
     def none(self, kind: Kind) -> Clause | None:
-        """Return "not once"."""
-        return self._counted(self.depth.get(kind), "$eq", 0)
+        """Return "not once"; in all if there is such a count, or else within the window of the other."""
+        return self._counted(self.lifetime.get(kind) or self.depth.get(kind), "$eq", 0)
 
     def once(self, kind: Kind) -> Clause | None:
-        """Return "exactly once"."""
-        return self._counted(self.depth.get(kind), "$eq", 1)
+        """Return "exactly once", over the same time."""
+        return self._counted(self.lifetime.get(kind) or self.depth.get(kind), "$eq", 1)
 
     def repeatedly(self, kind: Kind) -> Clause | None:
-        """Return "at least twice"."""
-        return self._counted(self.depth.get(kind), "$gte", 2)
+        """Return "at least twice", over the same time."""
+        return self._counted(self.lifetime.get(kind) or self.depth.get(kind), "$gte", 2)
 
     def reached(self, milestone: Milestone) -> Clause:
         """Return "has taken this step"."""
@@ -214,7 +307,7 @@ class Reading:
         cuts = self.recency_cuts.get(kind)
         if cuts is None:
             return None
-        return cuts.active if which == "active" else cuts.dormant
+        return {"active": cuts.active, "quiet": cuts.quiet, "dormant": cuts.dormant}[which]
 
     def _within(self, signal: Signal | None, cut: Cut | None) -> Clause | None:
         if signal is None or cut is None:
@@ -241,7 +334,8 @@ class Reading:
         if signal is None or cut is None:
             return None
         threshold = _threshold(signal, "$gte", cut.value, cut.evidence)
-        says = f"{_label(signal.attribute)} at least {cut.value:,}"
+        amount = self._amount(signal, cut.value)
+        says = f"{_amount_label(signal)} at least {amount}"
         return Clause({signal.attribute: {"$gte": cut.value}}, says, (threshold,), signal.window_days)
 
     def _counted(self, signal: Signal | None, operator: str, value: int) -> Clause | None:
@@ -254,7 +348,12 @@ class Reading:
             signal, operator, value, f"{people:,} of {distribution.filled:,} people with a value"
         )
         condition = {signal.attribute: value if operator == "$eq" else {operator: value}}
-        says = f"{_label(signal.attribute)} {'at least ' if operator == '$gte' else ''}{value}"
+        least = "at least " if operator == "$gte" else ""
+        if signal.kind == "orders":
+            orders = f"{number_of(value)} order{'' if value == 1 else 's'}"
+            says = f"{least}{orders} {_over(signal)} ({_label(signal.attribute)}: {least}{value})"
+        else:
+            says = f"{_label(signal.attribute)} {least}{value}"
         return Clause(condition, says, (threshold,), signal.window_days if value else None)
 
     def _step(self, milestone: Milestone, *, taken: bool) -> Clause:
@@ -275,131 +374,10 @@ class Reading:
         return Clause(condition, says, (threshold,), signal.window_days if taken else None)
 
     def _day(self, cut: Cut) -> str:
-        return (self.as_of - timedelta(days=cut.value)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return (self.as_of - timedelta(days=cut.value)).strftime(_STAMP)
 
-
-def find_stages(
-    signals: Sequence[Signal], values: Mapping[str, Mapping[str, int]]
-) -> dict[Stage, StageValues]:
-    """Return which attribute and values tell each lifecycle stage.
-
-    An attribute counts only if its values name at least two stages and cover half of those with a value.
-    """
-    found: dict[Stage, StageValues] = {}
-    ranked = sorted(
-        (signal for signal in signals if signal.role == "stage"),
-        key=lambda signal: (stage_rank(signal.attribute), signal.attribute),
-    )
-    for signal in ranked:
-        groups: dict[Stage, dict[str, int]] = {}
-        counts = values.get(signal.attribute, {})
-        for value, people in counts.items():
-            stage = stage_of(value)
-            if stage is not None:
-                groups.setdefault(stage, {})[value] = people
-        named = sum(sum(group.values()) for group in groups.values())
-        bare = {value.lower() for group in groups.values() for value in group} <= {
-            "active",
-            "inactive",
-            "closed",
-        }
-        if len(groups) < 2 or 2 * named < sum(counts.values()) or bare:  # noqa: PLR2004 - two make a difference
-            continue
-        for stage, group in groups.items():
-            found.setdefault(stage, StageValues(signal.attribute, tuple(sorted(group)), sum(group.values())))
-    return found
-
-
-def read(
-    signals: Sequence[Signal],
-    *,
-    as_of: datetime,
-    people: int,
-    distributions: Mapping[str, Distribution],
-    values: Mapping[str, Mapping[str, int]],
-) -> Reading:
-    """Return what can be said about the people, with one signal chosen for each thing to say.
-
-    Of several signals the broadest wins (any event before one event), then the fullest, then by name.
-    """
-    usable = [
-        signal for signal in signals if signal.role == "stage" or distributions[signal.attribute].filled
-    ]
-
-    def best(role: str, kind: Kind | None = None) -> Signal | None:
-        fitting = [signal for signal in usable if signal.role == role and kind in (None, signal.kind)]
-        return min(fitting, key=lambda signal: _preference(signal, distributions), default=None)
-
-    kinds: tuple[Kind, ...] = ("orders", "usage", "response")
-    fallback = best("recency")
-    recency = {kind: signal for kind in kinds if (signal := best("recency", kind) or fallback) is not None}
-    depth = {kind: signal for kind in kinds if (signal := best("depth", kind)) is not None}
-    tenure, trial_start, value, size, intent = (
-        best(role) for role in ("tenure", "trial_start", "value", "size", "intent")
-    )
-    main: Kind = next(iter(depth), (fallback.kind if fallback else None) or "response")
-    cuts: dict[str, Cut | None] = {
-        signal.attribute: deep_cut(distributions[signal.attribute])
-        for signal in (*depth.values(), intent)
-        if signal is not None
-    }
-    for signal in (value, size):
-        if signal is not None:
-            cuts[signal.attribute] = upper_cut(distributions[signal.attribute])
-    if tenure is not None:
-        cuts[tenure.attribute] = new_cut(distributions[tenure.attribute], main)
-    bands = {
-        kind: recency_cuts(distributions[signal.attribute], signal.kind or kind)
-        for kind, signal in recency.items()
-    }
-    return Reading(
-        as_of=as_of,
-        people=people,
-        distributions=distributions,
-        stages=find_stages(usable, values),
-        recency=recency,
-        depth=depth,
-        tenure=tenure,
-        trial_start=trial_start,
-        value=value,
-        size=size,
-        intent=intent,
-        milestones=_milestones(usable, distributions, people),
-        recency_cuts={kind: band for kind, band in bands.items() if band is not None},
-        cuts={attribute: cut for attribute, cut in cuts.items() if cut is not None},
-    )
-
-
-def _milestones(
-    signals: Sequence[Signal], distributions: Mapping[str, Distribution], people: int
-) -> tuple[Milestone, ...]:
-    """Return the steps that some have taken and some have not, the most frequent first: a funnel."""
-    by_step: dict[str, list[Milestone]] = {}
-    for signal in signals:
-        if signal.role != "milestone":
-            continue
-        distribution = distributions[signal.attribute]
-        by_presence = signal.type == "timestamp" or signal.measure == "days_since_last"
-        reached = distribution.filled if by_presence else distribution.positive
-        step = next_step(signal.event or signal.attribute)
-        if people and _REACH[0] <= reached / people <= _REACH[1]:
-            by_step.setdefault(step, []).append(Milestone(signal, reached, step))
-    # "Ever" says more than "within a window", and a longer window more than a shorter one.
-    chosen = [
-        min(group, key=lambda milestone: (-(milestone.signal.window_days or 1e9), milestone.signal.attribute))
-        for group in by_step.values()
-    ]
-    return tuple(sorted(chosen, key=lambda milestone: (-milestone.reached, milestone.signal.attribute)))
-
-
-def _preference(signal: Signal, distributions: Mapping[str, Distribution]) -> tuple[object, ...]:
-    words = set(tokens_of(signal.event or ""))
-    breadth = 0 if signal.event == "*" else 1 if words & _GENERAL else 2 if signal.event else 3
-    measured = {"distinct_days": 0, "days_since_last": 0, "count": 1}.get(signal.measure or "", 2)
-    filled = distributions[signal.attribute].filled
-    if signal.role == "tenure":
-        return (-filled, signal.attribute)
-    return (breadth, measured, signal.of_account, -filled, signal.attribute)
+    def _amount(self, signal: Signal, value: float) -> str:
+        return shown_amount(signal, value, self.currency)
 
 
 def _threshold(signal: Signal, operator: str, value: float | str, evidence: str) -> Threshold:
@@ -412,7 +390,31 @@ def _since(signal: Signal) -> str:
         return "trial started"
     if signal.role == "tenure":
         return "joined"
-    return "last order" if signal.kind == "orders" else "last seen"
+    words = {"orders": "last order", "response": "last response"}
+    return words.get(signal.kind or "usage", "last active")
+
+
+def _over(signal: Signal) -> str:
+    if signal.lifetime:
+        return "in all"
+    return f"in the last {in_days(signal.window_days)}" if signal.window_days else "on record"
+
+
+def _amount_label(signal: Signal) -> str:
+    """Return the name of an amount without its unit, which stands beside the number."""
+    label = _label(signal.attribute)
+    return " ".join(word for word in label.split() if word not in _UNITS) if signal.money else label
+
+
+def shown_amount(signal: Signal, value: float, currency: str) -> str:
+    """Return an amount for readers: money with its currency, in whole units of it."""
+    if not signal.money:
+        return in_figures(value)
+    return in_money(value / signal.money, signal.currency or currency)
+
+
+def _bare(value: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", value.lower())
 
 
 def _joined(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:

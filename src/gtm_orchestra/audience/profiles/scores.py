@@ -12,7 +12,7 @@ import ibis
 import numpy as np
 
 from gtm_orchestra.audience.contracts import ScorePart
-from gtm_orchestra.audience.profiles.distributions import amount_of, fetch
+from gtm_orchestra.audience.profiles.distributions import amount_of
 from gtm_orchestra.audience.profiles.thresholds import nice_days
 from gtm_orchestra.audience.wording import in_days
 from gtm_orchestra.conditions.english import attribute_label
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from gtm_orchestra.audience.profiles.distributions import Read
     from gtm_orchestra.audience.profiles.reading import Reading
     from gtm_orchestra.audience.profiles.signals import Signal
 
@@ -70,6 +71,7 @@ def score_profiles(
     *,
     lasting: Mapping[str, float | None],
     as_of: datetime,
+    read: Read,
 ) -> dict[str, Score]:
     """Return the score of each profile, from one aggregate query.
 
@@ -82,6 +84,7 @@ def score_profiles(
         reading: Signals and distributions.
         lasting: By key, after how many days without anything new membership ends by definition, if it does.
         as_of: The moment that ages are counted from.
+        read: Runs an expression and returns its rows.
     """
     signals = score_signals(reading)
     scales = {signal.attribute: _scale(signal, reading) for signal in signals}
@@ -94,8 +97,8 @@ def score_profiles(
     ]
     amounts = {f"amount_{at}": amount_of(table, signal, as_of) for at, signal in enumerate(signals)}
     marked = table.select(combination=reduce(add, bits), **amounts)
-    moments = _moments(marked, [scales[signal.attribute] for signal in signals], len(keys))
-    medians = _medians(marked, signals, keys)
+    moments = _moments(marked, [scales[signal.attribute] for signal in signals], len(keys), read)
+    medians = _medians(marked, signals, keys, read)
     return {
         key: _score(
             [(_effect(moments, at, place), signal) for at, signal in enumerate(signals)],
@@ -107,14 +110,14 @@ def score_profiles(
     }
 
 
-def _moments(marked: Any, scales: Sequence[tuple[float, float]], profiles: int) -> Moments:  # noqa: ANN401
+def _moments(marked: Any, scales: Sequence[tuple[float, float]], profiles: int, read: Read) -> Moments:  # noqa: ANN401
     """Return count, sum and sum of squares of each scaled amount, inside and outside each profile."""
     figures: dict[str, Any] = {}
     for at, (low, high) in enumerate(scales):
         share = ((marked[f"amount_{at}"] - low) / (high - low)).clip(0.0, 1.0)
         scaled = (share * _STEPS).round().cast("int64")
         figures |= {f"n_{at}": scaled.count(), f"s_{at}": scaled.sum(), f"q_{at}": (scaled * scaled).sum()}
-    rows = fetch(marked, marked.group_by("combination").aggregate(**figures)) if figures else None
+    rows = read(marked.group_by("combination").aggregate(**figures)) if figures else None
     shape = (profiles, 2, len(scales), 3)
     totals: npt.NDArray[np.int64] = np.zeros(shape, dtype=np.int64)
     if rows is None:
@@ -126,7 +129,12 @@ def _moments(marked: Any, scales: Sequence[tuple[float, float]], profiles: int) 
     return np.asarray(totals / np.array([1.0, _STEPS, _STEPS**2]), dtype=np.float64)
 
 
-def _medians(marked: Any, signals: Sequence[Signal], keys: Sequence[str]) -> Mapping[str, float | None]:  # noqa: ANN401
+def _medians(
+    marked: Any,  # noqa: ANN401 - ibis has no types
+    signals: Sequence[Signal],
+    keys: Sequence[str],
+    read: Read,
+) -> Mapping[str, float | None]:
     """Return the median age in days of each time signal among the members of each profile."""
     figures = {}
     for at, signal in enumerate(signals):
@@ -137,7 +145,7 @@ def _medians(marked: Any, signals: Sequence[Signal], keys: Sequence[str]) -> Map
                 figures[f"median_{place}_{at}"] = amount.quantile(0.5, where=member & (amount >= 0))
     if not figures:
         return {}
-    found: Mapping[str, float | None] = fetch(marked, marked.aggregate(**figures)).to_pylist()[0]
+    found: Mapping[str, float | None] = read(marked.aggregate(**figures)).to_pylist()[0]
     return found
 
 

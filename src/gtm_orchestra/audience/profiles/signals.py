@@ -1,34 +1,56 @@
 """What each attribute says about where a person stands: lifecycle, recency, depth of use, tenure, milestones.
 
 A signal is read from how the catalog defines an attribute (which event, how it is counted, which type), and
-for plain columns from their name together with their type; a lifecycle column must prove itself by its
-values. An attribute that says none of these things has no signal, and never changes a profile.
+for plain columns from their name together with their type, in the languages that `gtm init` reads; a
+lifecycle column must prove itself by its values. An attribute that says none of these things has no signal,
+and never changes a profile.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from gtm_orchestra.audience.wording import tokens_of
 from gtm_orchestra.config import AttributeSettings, AttributeType, parse_duration
+from gtm_orchestra.warehouse.proposals.lexicon import find_concept
+from gtm_orchestra.warehouse.proposals.names import words as header_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gtm_orchestra.audience.contracts import AttributeFact
 
-__all__ = ["STAGE_WORDS", "Kind", "Role", "Signal", "Stage", "read_signals", "stage_of"]
+__all__ = ["CURRENCIES", "STAGE_WORDS", "Kind", "Role", "Signal", "Stage", "read_signals", "stage_of"]
 
-Role = Literal["stage", "recency", "depth", "tenure", "value", "size", "milestone", "intent", "trial_start"]
+Role = Literal[
+    "stage",
+    "group",
+    "recency",
+    "depth",
+    "tenure",
+    "value",
+    "size",
+    "milestone",
+    "intent",
+    "trial_start",
+    "trial_end",
+]
 Kind = Literal["orders", "usage", "response"]
-Stage = Literal["prospect", "trial", "free", "customer", "at_risk", "churned"]
+# In the order of the lifecycle: whoever is with sales already is no lead to hand over.
+Stage = Literal[
+    "subscriber", "lead", "in_sales", "trial", "free", "customer", "past_due", "at_risk", "churned"
+]
 
 STAGE_WORDS: Mapping[Stage, frozenset[str]] = {
-    "prospect": frozenset(
-        {"subscriber", "lead", "leads", "marketingqualifiedlead", "mql", "salesqualifiedlead", "sql"}
-        | {"opportunity", "prospect", "visitor", "evaluator", "signup", "registered"}
+    "subscriber": frozenset({"subscriber", "subscribers", "visitor", "abonnent"}),
+    "lead": frozenset(
+        {"lead", "leads", "marketingqualifiedlead", "mql", "prospect", "evaluator", "signup", "registered"}
+        | {"interessent"}
+    ),
+    "in_sales": frozenset(
+        {"salesqualifiedlead", "sql", "opportunity", "openopportunity", "salesacceptedlead", "sal"}
     ),
     "trial": frozenset({"trial", "trialing", "trialling", "trialist", "intrial", "evaluation", "freetrial"}),
     "free": frozenset({"free", "freemium", "hobby", "freeplan", "freeuser"}),
@@ -37,7 +59,8 @@ STAGE_WORDS: Mapping[Stage, frozenset[str]] = {
         | {"starter", "basic", "standard", "plus", "pro", "professional", "team", "growth", "scale"}
         | {"business", "premium", "enterprise", "member", "vip"}
     ),
-    "at_risk": frozenset({"pastdue", "unpaid", "atrisk", "paused", "overdue", "dunning"}),
+    "past_due": frozenset({"pastdue", "unpaid", "overdue", "dunning", "paymentfailed", "inarrears"}),
+    "at_risk": frozenset({"atrisk", "paused"}),
     "churned": frozenset(
         {"churned", "churn", "cancelled", "canceled", "expired", "lost", "former", "formercustomer"}
         | {"inactive", "closed", "lapsed", "terminated"}
@@ -52,8 +75,9 @@ _NOT_A_STAGE = re.compile(
 _ORDERS = frozenset(
     {"order", "orders", "ordered", "purchase", "purchases", "purchased", "bookings", "transactions"}
 )
-_RESPONSE = frozenset(
-    {"opened", "opens", "open", "clicked", "clicks", "click", "replied", "delivered", "responses"}
+_RESPONSE = frozenset({"opened", "opens", "open", "clicked", "clicks", "click", "replied", "responses"})
+_MESSAGES = frozenset(
+    {"email", "emails", "mail", "mails", "newsletter", "message", "push", "campaign", "sms"}
 )
 _USAGE = frozenset(
     {
@@ -83,6 +107,45 @@ _START = re.compile(
     r"(account|user|contact|customer)(createdat|createdate|created))$"
 )
 _TRIAL_START = re.compile(r"^(free)?trial(start|begin|began|created)")
+_TRIAL_END = re.compile(r"trial(period)?(end|expir|until)|(end|expir\w*)(of)?trial$")
+# Settings, security and faults of the machine: nothing that a marketer nudges people to do.
+_TECHNICAL = frozenset(
+    {"mfa", "2fa", "sso", "factor", "password", "passwort", "passcode", "login", "logins", "logged", "logout"}
+    | {"signin", "signout", "verified", "verify", "verification", "confirmed", "confirmation", "token"}
+    | {"tokens", "key", "keys", "error", "errors", "failed", "failure", "crash", "crashed", "exception"}
+    | {"setting", "settings", "preference", "preferences", "reset", "timeout", "cookie", "cookies"}
+    | {"permission", "permissions", "captcha", "locked", "migrated"}
+)
+_TECHNICAL_START = re.compile(
+    r"(has|is)?(mfa|2fa|sso|twofactor|password|apikey|(email|phone)(verif|confirm))"
+)
+# Scores about an account's state, or about what somebody else expects of it, are nothing that a person did.
+_NO_DEED = re.compile(r"health|risk|churn|nps|csat|satisf|credit|fit|likel|propens|predict|priority|quality")
+_PARTIAL = frozenset(
+    {"avg", "average", "aov", "mean", "recent", "annual", "last", "durchschnittlicher", "panier", "ticket"}
+)
+_DEALS = frozenset({"deal", "deals"})  # that sales works on; no orders, and no money yet
+_CENTS = frozenset({"cents", "cent", "pence", "minor"})
+CURRENCIES = frozenset({"eur", "usd", "gbp", "chf", "sek", "nok", "dkk", "pln", "cad", "aud", "jpy"})
+_PLAIN_WINDOW = re.compile(r"(?:_|\b)(?:last_?|past_?|in_?)?(\d+)_?(d|days?|w|weeks?|m|months?)(?:_|\b)")
+_WINDOW_DAYS = {"d": 1.0, "w": 7.0, "m": 30.0}
+_WINDOWED = frozenset(
+    {
+        "recent",
+        "month",
+        "monthly",
+        "week",
+        "weekly",
+        "year",
+        "yearly",
+        "quarter",
+        "ytd",
+        "mtd",
+        "last",
+        "open",
+    }
+    | {"active", "pending", "current", "today"}
+)
 _STARTED_AGO = re.compile(
     r"^(tenure|accountage|customerage|age)(in)?days$|^dayssince(signup|created|registration|join)"
 )
@@ -112,6 +175,10 @@ class Signal:
         window_days: Events within this many days count; None if all do.
         table: The table role it comes from.
         cadence_hours: Observed time between loads of its source.
+        money: For an amount of money, how many of its units make one of the currency: 100 for cents. 0 if it
+            is none.
+        currency: The currency that its name says; empty if it says none.
+        lifetime: An amount or a number over all the time that somebody has been a customer.
     """
 
     role: Role
@@ -123,6 +190,9 @@ class Signal:
     window_days: float | None = None
     table: str = "people"
     cadence_hours: float | None = None
+    money: int = 0
+    currency: str = ""
+    lifetime: bool = False
 
     @property
     def never_is_null(self) -> bool:
@@ -156,7 +226,7 @@ def stage_of(value: str) -> Stage | None:
     """Return the lifecycle stage a value of a status, plan or lifecycle column stands for.
 
     >>> stage_of("Marketing Qualified Lead"), stage_of("past_due"), stage_of("DE")
-    ('prospect', 'at_risk', None)
+    ('lead', 'past_due', None)
     """
     squashed = _squash(value)
     return next((stage for stage, words in STAGE_WORDS.items() if squashed in words), None)
@@ -173,11 +243,13 @@ def _behavioural(fact: AttributeFact, settings: AttributeSettings) -> Signal | N
     words = frozenset(tokens_of(event))
     window = parse_duration(settings.window).total_seconds() / 86_400 if settings.window else None
     kind = _kind(words)
+    if kind == "response" and not words & _MESSAGES:
+        kind = "usage"  # "article opened" is an answer to no message
     general = event == "*" or kind is not None
     role: Role
     if words & _ENTRY and settings.measure == "days_since_last":
         role = "tenure"
-    elif words & (_ENTRY | _UNDONE):
+    elif words & (_ENTRY | _UNDONE) or (kind is None and _is_technical(event)):
         return None
     elif words & _INTENT and kind != "orders":
         # How long ago somebody looked at prices is no measure of use, nor of how much they want to buy.
@@ -205,58 +277,118 @@ def _behavioural(fact: AttributeFact, settings: AttributeSettings) -> Signal | N
 def _plain(fact: AttributeFact, settings: AttributeSettings | None) -> Signal | None:
     column = settings.column if settings is not None and settings.column else fact.name
     names = tuple(dict.fromkeys((_squash(fact.name), _squash(column))))
-    words = frozenset(tokens_of(fact.name)) | frozenset(tokens_of(column))
-    role = _plain_role(fact, names)
+    words = frozenset((*tokens_of(fact.name), *header_words(column)))
+    meaning = find_concept(header_words(column.rpartition(".")[2]))
+    concept = meaning[0].name if meaning is not None and not words & _DEALS else ""
+    role = _plain_role(fact, names, concept)
     if role is None:
         return None
     table = settings.table if settings is not None else fact.table
-    kind = (_kind(words) or "usage") if role in {"recency", "depth"} else None
-    return Signal(role, fact.name, fact.type, kind=kind, table=table, cadence_hours=fact.cadence_hours)
+    signal = Signal(role, fact.name, fact.type, table=table, cadence_hours=fact.cadence_hours)
+    if role == "depth" and (signal.of_account or any(_NO_DEED.search(name) for name in names)):
+        return None
+    if role in {"recency", "depth"}:
+        window = _window_of(fact.name)
+        return replace(
+            signal,
+            kind=_meant_kind(concept) or _kind(words) or "usage",
+            window_days=window,
+            lifetime=role == "depth" and window is None and not words & (_WINDOWED | _PARTIAL),
+        )
+    if role == "value" or concept == "annual_revenue":
+        named = sorted(words & CURRENCIES)
+        return replace(
+            signal,
+            money=100 if words & _CENTS else 1,
+            currency=named[0].upper() if named else "",
+            lifetime=concept == "lifetime_value" and not words & _PARTIAL,
+        )
+    return signal
 
 
-def _plain_role(fact: AttributeFact, names: tuple[str, ...]) -> Role | None:
+def _plain_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Role | None:
     match fact.type:
         case "string":
             named = any(_STAGE_NAME.search(name) and not _NOT_A_STAGE.search(name) for name in names)
-            return "stage" if named else None
+            if named or concept in {"lifecycle_stage", "plan"}:
+                return "stage"
+            return "group" if concept == "segment" else None
         case "timestamp":
-            return _timestamp_role(fact, names)
+            return _timestamp_role(fact, names, concept)
         case "boolean":
-            return None if any(_NO_MILESTONE.search(name) for name in names) else "milestone"
+            barred = any(_NO_MILESTONE.search(name) for name in names) or _is_technical(fact.name)
+            return None if barred or concept in _STATES else "milestone"
         case "number":
-            return _number_role(fact, names)
+            return _number_role(fact, names, concept)
 
 
-def _timestamp_role(fact: AttributeFact, names: tuple[str, ...]) -> Role | None:
+# Two-valued columns that say in which state a record is, not what its person did.
+_STATES = frozenset(
+    {"is_active", "is_test", "is_deleted", "email_verified", "bounced", "is_admin", "is_paying"}
+    | {"marketing_contact_status"}
+)
+
+
+def _timestamp_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Role | None:
     if any(_TRIAL_START.search(name) for name in names):
         return "trial_start"
-    if any(_START.search(name) for name in names):
+    if any(_TRIAL_END.search(name) for name in names):
+        return "trial_end"
+    if any(_START.search(name) for name in names) or concept in {"signup_at", "created_at"}:
         return "tenure"
-    if any(_LAST.search(name) and not _NOT_ACTIVITY.search(name) for name in names):
+    first = any(re.search(r"first|erst|premier|primer|eerst|conversion", name) for name in names)
+    named = any(_LAST.search(name) for name in names)
+    if (named or (concept in {"last_activity_at", "last_order_at"} and not first)) and not any(
+        _NOT_ACTIVITY.search(name) for name in names
+    ):
         return "recency"
     reached = any(name.endswith(("at", "on", "date")) and name.startswith("first") for name in names)
-    done = any(word in _done_words() for name in (fact.name,) for word in tokens_of(name))
-    return "milestone" if reached or done else None
+    done = any(word in _done_words() for word in tokens_of(fact.name))
+    return "milestone" if (reached or done) and not _is_technical(fact.name) else None
 
 
-def _number_role(fact: AttributeFact, names: tuple[str, ...]) -> Role | None:
+def _number_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Role | None:
     words = frozenset(tokens_of(fact.name))
     if any(_STARTED_AGO.search(name) for name in names):
         return "tenure"
     if any(name.startswith("dayssince") for name in names):
         return "recency"
-    if any(_VALUE.search(name) for name in names):
+    if concept == "annual_revenue":  # what the company earns, not what it pays
+        return "size"
+    if any(_VALUE.search(name) for name in names) or concept in {"lifetime_value", "mrr", "arr"}:
         return "value"
     if any(_SIZE.search(name) for name in names):
         return "size"
     counted = _kind(words) is not None or any(name.endswith("score") for name in names)
-    return "depth" if counted and not any("id" in tokens_of(fact.name) for _ in names) else None
+    meant = _meant_kind(concept) is not None
+    return "depth" if (counted or meant) and not any("id" in tokens_of(fact.name) for _ in names) else None
+
+
+def _meant_kind(concept: str) -> Kind | None:
+    meant: dict[str, Kind] = {
+        "orders_count": "orders",
+        "last_order_at": "orders",
+        "page_views": "usage",
+    }
+    return meant.get(concept)
+
+
+def _window_of(name: str) -> float | None:
+    """Return the days that a plain count looks back on, if its name says so.
+
+    >>> _window_of("orders_365d"), _window_of("logins_last_4_weeks"), _window_of("orders")
+    (365.0, 28.0, None)
+    """
+    found = _PLAIN_WINDOW.search(name.lower())
+    return int(found[1]) * _WINDOW_DAYS[found[2][0]] if found else None
+
+
+def _is_technical(name: str) -> bool:
+    return bool(_TECHNICAL & frozenset(tokens_of(name)) or _TECHNICAL_START.match(_squash(name)))
 
 
 def _done_words() -> frozenset[str]:
-    return frozenset(
-        {"activated", "onboarded", "completed", "connected", "installed", "verified", "converted"}
-    )
+    return frozenset({"activated", "onboarded", "completed", "connected", "installed", "converted"})
 
 
 def _kind(words: frozenset[str]) -> Kind | None:

@@ -16,10 +16,10 @@ import ibis
 import numpy as np
 import numpy.typing as npt
 
-from gtm_orchestra.audience.profiles.distributions import fetch
-
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+
+    from gtm_orchestra.audience.profiles.distributions import Read
 
 __all__ = ["Tally", "tally"]
 
@@ -48,12 +48,13 @@ class Tally:
         return np.asarray((self.words[word] >> np.int64(bit)) & np.int64(1) == 1, dtype=np.bool_)
 
 
-def tally(table: Any, statements: Mapping[str, Any]) -> Tally:  # noqa: ANN401 - ibis has no types
+def tally(table: Any, statements: Mapping[str, Any], *, read: Read) -> Tally:  # noqa: ANN401 - ibis has no types
     """Return how many people each combination of statements is true of.
 
     Args:
         table: One row per person.
         statements: By name, boolean expressions over the table that are never null.
+        read: Runs an expression and returns its rows.
     """
     names = sorted(statements)
     places = {name: at for at, name in enumerate(names)}
@@ -65,12 +66,12 @@ def tally(table: Any, statements: Mapping[str, Any]) -> Tally:  # noqa: ANN401 -
         ]
         words[f"word_{start // _BITS}"] = reduce(add, bits)
     if not words:
-        rows = fetch(table, table.aggregate(people=table.count()))
+        rows = read(table.aggregate(people=table.count()))
         return Tally(
             {}, np.zeros((0, 1), dtype=np.int64), np.asarray(rows["people"].to_numpy(), dtype=np.int64)
         )
     per_person = table.select(**words)
-    counted = fetch(table, per_person.group_by(list(words)).aggregate(people=lambda rows: rows.count()))
+    counted = read(per_person.group_by(list(words)).aggregate(people=lambda rows: rows.count()))
     return Tally(
         places,
         np.array([counted[name].to_numpy() for name in words], dtype=np.int64),
