@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from gtm_orchestra.config import Config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from tests.audience.profiles.conftest import Company
 
@@ -474,3 +477,32 @@ def test_no_id_or_address_of_a_person_is_in_the_result(company: Company) -> None
     assert not [
         row["person_id"] for row in company.rows("person_id")[:200] if f'"{row["person_id"]}"' in text
     ]
+
+
+def test_figures_are_read_by_the_warehouse_alone(saas: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    def barred(*_: object, **__: object) -> None:
+        pytest.fail("read past the warehouse, which keeps two tasks from using one connection at a time")
+
+    before, inventory = saas.define(), saas.inventory()
+    monkeypatch.setattr(type(saas.frame.table.get_backend()), "to_pyarrow", barred)
+    assert saas.define(inventory=inventory) == before
+
+
+def test_counting_loads_no_pandas(tmp_path: Path) -> None:
+    (tmp_path / "people.csv").write_text("id,visits\na,1\nb,2\n", encoding="utf-8")
+    script = """
+import sys
+from pathlib import Path
+from gtm_orchestra.audience.profiles.tally import tally
+from gtm_orchestra.config import SourceSettings
+from gtm_orchestra.warehouse.connection import open_warehouse
+
+with open_warehouse(SourceSettings(url="."), Path(sys.argv[1]), {}) as warehouse:
+    table = warehouse.table("people")
+    counted = tally(table, {"often": table.visits > 1}, read=warehouse.to_arrow)
+    print(counted.count(["often"]), "pandas" in sys.modules)
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.split() == ["1", "False"]

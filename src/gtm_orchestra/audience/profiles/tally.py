@@ -19,6 +19,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    import pyarrow as pa
+
     from gtm_orchestra.audience.profiles.distributions import Read
 
 __all__ = ["Tally", "tally"]
@@ -66,14 +68,14 @@ def tally(table: Any, statements: Mapping[str, Any], *, read: Read) -> Tally:  #
         ]
         words[f"word_{start // _BITS}"] = reduce(add, bits)
     if not words:
-        rows = read(table.aggregate(people=table.count()))
-        return Tally(
-            {}, np.zeros((0, 1), dtype=np.int64), np.asarray(rows["people"].to_numpy(), dtype=np.int64)
-        )
+        counted = read(table.aggregate(people=table.count()))
+        return Tally({}, np.zeros((0, 1), dtype=np.int64), _numbers(counted, "people"))
     per_person = table.select(**words)
     counted = read(per_person.group_by(list(words)).aggregate(people=lambda rows: rows.count()))
-    return Tally(
-        places,
-        np.array([counted[name].to_numpy() for name in words], dtype=np.int64),
-        np.asarray(counted["people"].to_numpy(), dtype=np.int64),
-    )
+    found = np.array([_numbers(counted, name) for name in words], dtype=np.int64)
+    return Tally(places, found, _numbers(counted, "people"))
+
+
+def _numbers(counted: pa.Table, name: str) -> npt.NDArray[np.int64]:
+    # pyarrow's own way to numpy loads pandas, which takes a second.
+    return np.array(counted[name].to_pylist(), dtype=np.int64)
