@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,7 +16,6 @@ import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.interfaces.conftest import Said
 
@@ -300,11 +301,10 @@ def test_a_full_disk_is_said_so_and_the_run_goes_on_after(workspace: Path, gtm: 
     )
     (tmp_path / "limited.py").write_text(script)
     done = subprocess.run(
-        [shutil.which("python") or "python", str(tmp_path / "limited.py")],
+        [sys.executable, str(tmp_path / "limited.py")],
         capture_output=True,
         text=True,
         cwd=workspace,
-        env={**os.environ, "PATH": os.environ["PATH"]},
         check=False,
     )
     assert done.returncode != 0
@@ -319,7 +319,7 @@ def test_a_workspace_that_cannot_be_written_says_so(workspace: Path) -> None:
         path.chmod(0o555 if path.is_dir() else 0o444)
     for parent in [*workspace.parents][:3]:
         parent.chmod(0o755)
-    command = [shutil.which("gtm") or "gtm", *DEFINE]
+    command = [str(Path(sys.executable).with_name("gtm")), *DEFINE]
     if os.geteuid() == 0:
         command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *command]
     done = subprocess.run(command, capture_output=True, text=True, cwd=workspace, check=False)

@@ -49,9 +49,12 @@ def material() -> Material:
     )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A real Chromium; absent, CI fails and a laptop skips with the line that installs it."""
+    """A real Chromium; absent, CI fails and a laptop skips with the line that installs it.
+
+    For one module only: as long as it lives, its event loop runs, and nothing that blocks may be called.
+    """
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - the extra may not be installed
 
     names = ("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
