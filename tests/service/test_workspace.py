@@ -102,7 +102,7 @@ def test_inside_an_event_loop_the_blocking_call_says_what_to_await(opened: Opene
 
 def test_a_preview_keeps_nothing(opened: Opened, folder: Path) -> None:
     definition, review, changes = opened().preview("define-profiles", REQUEST)
-    assert (review.passed, changes) == (True, ())
+    assert (review.passed, changes) == (True, ("a new plan for 'PLG Onboarding'",))
     assert definition.channels == ("web", "email")
     assert not (folder / ".claude").exists()
 

@@ -353,6 +353,11 @@ class Profile(Model):
     )
 
 
+def attributes_used(profile: Profile) -> tuple[str, ...]:
+    """Return every attribute that a profile reads, sorted: those that select people and those that score."""
+    return tuple(sorted({*profile.attributes, *(part.attribute for part in profile.score)}))
+
+
 class Overlap(Model):
     """People two profiles share, before the order of the decision tree is applied."""
 

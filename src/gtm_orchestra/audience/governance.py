@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from gtm_orchestra.audience.contracts import DataUse, Finding, GovernancePlan, OwnerDuty
+from gtm_orchestra.audience.contracts import DataUse, Finding, GovernancePlan, OwnerDuty, attributes_used
 from gtm_orchestra.audience.request.timeline import LEAD_DAYS, working_days
 from gtm_orchestra.config import parse_duration
 
@@ -79,7 +79,9 @@ class _Desk:
     @property
     def attributes(self) -> tuple[str, ...]:
         """The attributes that profiles use, sorted."""
-        return tuple(sorted({name for profile in self.profiles.profiles for name in profile.attributes}))
+        return tuple(
+            sorted({name for profile in self.profiles.profiles for name in attributes_used(profile)})
+        )
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -243,7 +245,7 @@ def _data_use(desk: _Desk, profile: Profile) -> DataUse:
     )
     return DataUse(
         profile_id=profile.profile_id,
-        attributes=profile.attributes,
+        attributes=attributes_used(profile),
         purpose=purposes or "none: every channel is taken out",
         lawful_basis=f"{_DRAFT}: "
         + ("; ".join(_basis(desk, purpose) for purpose in sorted(by_purpose)) or "none"),
@@ -276,7 +278,7 @@ def _proxies(desk: _Desk, profile: Profile) -> Iterable[str]:
         finding.subject: finding.message for finding in desk.inventory.findings if finding.kind == "proxy"
     }
     facts = {fact.name: fact for fact in desk.inventory.attributes}
-    for name in profile.attributes:
+    for name in attributes_used(profile):
         if name in told:
             yield f"{name}: {told[name]}"
         elif name in facts and facts[name].sensitivity == "proxy":
@@ -298,7 +300,7 @@ def _questions(
     ]
     if unprovable:
         yield f"May people whose consent cannot be proven be reached ({_listed(unprovable)})? {privacy}"
-    for name in profile.attributes:
+    for name in attributes_used(profile):
         settings, fact = desk.config.attributes.get(name), facts.get(name)
         if settings is None or fact is None:
             continue

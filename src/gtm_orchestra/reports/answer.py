@@ -289,7 +289,9 @@ def next_steps(material: Material) -> tuple[str, ...]:
         )
     steps.append(
         f"Sign or send back: {signers(material)}. `gtm approvals list` shows the question, "
-        "`gtm approvals approve ID` signs, `gtm approvals request-changes ID` sends it back with a reason."
+        "`gtm approvals approve ID` signs, `gtm approvals request-changes ID` sends it back with a reason. "
+        "A signature binds every file of this folder and the figures behind them, by their digests, and the "
+        "plan's revision: `gtm approvals show ID` lists them. Change one, and it is void."
     )
     steps.append(
         "After the sign-off the files in this folder do not change; hand activation-checklist.md to the "

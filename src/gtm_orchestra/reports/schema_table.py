@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.audience.contracts import attributes_used
 from gtm_orchestra.reports.answer import UNSIGNED
 from gtm_orchestra.reports.tables import Cell, code, csv_bytes, markdown_table, prose
 from gtm_orchestra.reports.wording import age, clean, moment, number, people, percent, person, share_of, words
@@ -70,7 +71,7 @@ def schema_rows(material: Material) -> tuple[SchemaRow, ...]:
     """Return one row per attribute: those that profiles use first, then by name."""
     used: dict[str, list[str]] = {}
     for profile in material.profiles.profiles:
-        for attribute in profile.attributes:
+        for attribute in attributes_used(profile):
             used.setdefault(attribute, []).append(profile.name)
     barred = {b.name: b.why for b in material.barred}
     rows = [_row(material, fact, used.get(fact.name, []), barred) for fact in material.inventory.attributes]
