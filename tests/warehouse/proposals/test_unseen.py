@@ -321,3 +321,21 @@ def test_a_list_of_records_is_no_table_of_events(
     rows = [[f"a{n}", 1000 + n, "Main Street", "2025-01-05T10:00:00Z"] for n in range(200)]
     write(tmp_path / "addresses.csv", ["id", "customer_id", "street", "created_at"], rows)
     assert propose_folder(tmp_path).tables_without_role == {"addresses": "no column says what happened"}
+
+
+def test_a_column_of_current_consent_never_overrules_the_log_of_the_same_mail(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    """The log spells the purpose otherwise than the column does; a withdrawal in the log must hold."""
+    people(write, tmp_path, ["email_opt_in"], lambda n: ["true" if n % 3 else "false"])
+    write(
+        tmp_path / "consents.csv",
+        ["customer_id", "purpose", "status", "changed_at"],
+        [
+            [1000 + n, "email_marketing", "denied" if n % 2 else "granted", f"2025-10-0{n % 9 + 1} 10:00:00"]
+            for n in range(300)
+        ],
+    )
+    config = propose_folder(tmp_path).config
+    assert config.consent.snapshots == {}
+    assert config.channels["email"].purpose == "email_marketing"

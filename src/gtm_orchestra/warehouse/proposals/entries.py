@@ -142,10 +142,16 @@ class Entries:
         ]
 
     def settle_objections(self, logged: Collection[str]) -> None:
-        """Keep a column of objections as a snapshot only where nothing else says who agreed.
+        """Keep a column as a snapshot only where nothing better says who agreed.
 
-        Who has not objected has not agreed: beside a log or an opt-in, an opt-out only keeps people out.
+        A log is the record: a column beside it, spelled otherwise, would overrule a withdrawal that the log
+        holds. And who has not objected has not agreed: beside an opt-in, an opt-out only keeps people out.
         """
+        recorded = frozenset[str]().union(*(channels_of(purpose) for purpose in logged))
+        for purpose in sorted(self.snapshots):
+            if channels_of(purpose) & recorded:
+                del self.snapshots[purpose]
+                self.objections.discard(purpose)
         agreed = [*logged, *(purpose for purpose in self.snapshots if purpose not in self.objections)]
         covered = frozenset[str]().union(*(channels_of(purpose) for purpose in agreed))
         for purpose in sorted(self.objections):
