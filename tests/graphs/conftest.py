@@ -11,7 +11,15 @@ import pytest
 from gtm_orchestra.errors import BlockedError
 from gtm_orchestra.graphs.compiler import compile_plan
 from gtm_orchestra.graphs.services import Performed
-from gtm_orchestra.plans.model import ErrorHandling, Gate, Parallelization, PlanDefinition, Stage, Task
+from gtm_orchestra.plans.model import (
+    ErrorHandling,
+    Gate,
+    Parallelization,
+    PlanDefinition,
+    Stage,
+    Task,
+    Waiver,
+)
 from gtm_orchestra.plans.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -58,8 +66,37 @@ class InMemory:
         _ = agent, error
         self.failures[task.task_id] = attempt
 
-    async def perform(self, task: Task, agent: str) -> Performed:
-        _ = agent
+    def stopped(self) -> str:
+        return ""
+
+    def not_taken(self, task: Task) -> str:
+        return "its condition does not hold" if self.fates.get(task.task_id) == "untaken" else ""
+
+    def assigned(self, task: Task) -> tuple[str, ...]:
+        return (task.agent, *task.substitutes)
+
+    def prepared(self, task: Task) -> Performed | None:
+        _ = task
+        return None
+
+    async def carry_out(self, task: Task, agent: str, done: Performed) -> Outcome | None:
+        _ = task, agent, done
+        return None
+
+    def remedy(self, task: Task, ended: Outcome) -> Outcome:
+        _ = task
+        return ended
+
+    def waivers(self, gate: Gate) -> Mapping[str, Waiver]:
+        _ = gate
+        return {}
+
+    def is_overdue(self, gate: Gate, waiting: Sequence[str]) -> bool:
+        _ = gate, waiting
+        return False
+
+    async def perform(self, task: Task, agent: str, *, earlier_error: str) -> Performed:
+        _ = agent, earlier_error
         self.at_work += 1
         self.most_at_work = max(self.most_at_work, self.at_work)
         try:

@@ -10,8 +10,10 @@ from gtm_orchestra.plans.digest import DIGESTED_FIELDS, digest_of
 from gtm_orchestra.plans.model import (
     Block,
     Budgets,
+    Comparison,
     DataSource,
     ErrorHandling,
+    Loop,
     Parallelization,
     PlanDefinition,
     Rung,
@@ -21,6 +23,13 @@ from gtm_orchestra.plans.model import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LOOP = Loop(
+    loop_id="draft",
+    rounds=(("2.1",),),
+    variables={"draft": ("draft_1",)},
+    until=Comparison(of="draft.score", op=">=", value=0.8),
+    gate="gate-1",
+)
 _BOUND: dict[str, Callable[[PlanDefinition], Any]] = {
     "command": lambda _: "configure-rules",
     "initiative": lambda _: "Another",
@@ -28,6 +37,7 @@ _BOUND: dict[str, Callable[[PlanDefinition], Any]] = {
     "environments": lambda _: ("production",),
     "channels": lambda _: ("web",),
     "stages": lambda plan: plan.stages[:-1],
+    "loops": lambda _: (LOOP,),
     "error_handling": lambda _: ErrorHandling(max_retries=9),
     "gates": lambda plan: plan.gates[:-1],
     "escalation_ladder": lambda _: (Rung(step=1, who="somebody-else"),),

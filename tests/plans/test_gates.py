@@ -25,7 +25,10 @@ def _channels(**go: bool) -> dict[str, Any]:
 
 def test_a_gate_goes_without_the_channel_that_may_not(diamond: PlanDefinition) -> None:
     verdict = decide_merge(
-        diamond.gate("gate-1"), _outcomes(intake="ok", consent="ok"), _channels(web=True, email=False)
+        diamond.gate("gate-1"),
+        diamond,
+        _outcomes(intake="ok", consent="ok"),
+        _channels(web=True, email=False),
     )
     assert (verdict.decision, verdict.why) == ("go", "go without email: email: email consent is 82 %")
     assert verdict.inputs == {"1.1": "ok", "1.3": "ok"}
@@ -34,7 +37,10 @@ def test_a_gate_goes_without_the_channel_that_may_not(diamond: PlanDefinition) -
 
 def test_no_channel_left_is_a_no_go(diamond: PlanDefinition) -> None:
     verdict = decide_merge(
-        diamond.gate("gate-1"), _outcomes(intake="ok", consent="ok"), _channels(web=False, email=False)
+        diamond.gate("gate-1"),
+        diamond,
+        _outcomes(intake="ok", consent="ok"),
+        _channels(web=False, email=False),
     )
     assert verdict.decision == "no-go"
     assert verdict.why.startswith("no-go: none of the channels can be used (email: email consent")
@@ -42,18 +48,18 @@ def test_no_channel_left_is_a_no_go(diamond: PlanDefinition) -> None:
 
 def test_an_arm_that_failed_is_a_no_go_even_if_the_other_delivered(diamond: PlanDefinition) -> None:
     verdict = decide_merge(
-        diamond.gate("gate-1"), _outcomes(intake="timed_out", consent="ok"), _channels(web=True)
+        diamond.gate("gate-1"), diamond, _outcomes(intake="timed_out", consent="ok"), _channels(web=True)
     )
     assert (verdict.decision, verdict.why) == ("no-go", "no-go: 1.1 timed out")
 
 
 def test_an_arm_that_never_came_is_missing_not_fine(diamond: PlanDefinition) -> None:
-    verdict = decide_merge(diamond.gate("gate-1"), _outcomes(consent="ok"), _channels(web=True))
+    verdict = decide_merge(diamond.gate("gate-1"), diamond, _outcomes(consent="ok"), _channels(web=True))
     assert (verdict.decision, verdict.inputs) == ("no-go", {"1.1": "missing", "1.3": "ok"})
 
 
 def test_a_waiting_arm_makes_the_gate_wait(diamond: PlanDefinition) -> None:
-    verdict = decide_merge(diamond.gate("gate-1"), _outcomes(intake="ok", consent="waiting"), {})
+    verdict = decide_merge(diamond.gate("gate-1"), diamond, _outcomes(intake="ok", consent="waiting"), {})
     assert (verdict.decision, verdict.why) == ("waiting", "1.3 wait for a person")
 
 

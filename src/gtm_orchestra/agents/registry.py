@@ -53,6 +53,9 @@ class TaskContext:
         open_warehouse: Returns the run's read-only warehouse; opened on first use.
         review_plan: Returns the review of the live plan.
         tools: The registered tools that this task lists in `tools_required`.
+        params: What tells this task from its likes, such as the channel of a fan-out.
+        earlier_error: Why the attempt before failed, where the plan retries with a modification.
+        change: What a person asked to be done otherwise, when the task had failed.
         put_file: Keeps bytes as an artifact of the run and returns their SHA-256.
         previous: Returns the last result of that output_var in an earlier run of this initiative, or None.
         progress: Tells the person who waits one short line.
@@ -68,6 +71,9 @@ class TaskContext:
     open_warehouse: Callable[[], Warehouse]
     put_file: Callable[[str, str, bytes], str]
     review_plan: Callable[[], Review] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    earlier_error: str = ""
+    change: str = ""
     tools: Mapping[str, Tool] = field(default_factory=dict)
     previous: Callable[[str], Any | None] = field(default=lambda _name: None)
     progress: Callable[[str], None] = field(default=lambda _line: None)

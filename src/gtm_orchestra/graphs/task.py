@@ -28,14 +28,14 @@ async def run_task(
     served = services.finished(task.task_id)
     if served is not None:
         return served
-    held_back = _held_back(task.task_id, before)
-    if held_back is None:
+    outcome = _held_back(task.task_id, before) or _not_taken(task, services)
+    if outcome is None:
+        stopped = services.stopped()
+        if stopped:
+            return Outcome(node=task.task_id, name="waiting", note=stopped)
         outcome = await _attempts(task, services, slots)
-    elif held_back.name == "waiting":
-        return held_back
-    else:
-        outcome = held_back
-    services.record(outcome)
+    if outcome.name != "waiting":
+        services.record(outcome)
     return outcome
 
 
@@ -52,7 +52,15 @@ async def run_gate(gate: Gate, services: RunServices, before: Mapping[str, Outco
             services.record(held_back)
         return held_back
     variables = tuple(o.output_var for o in before.values() if o.usable and o.output_var)
-    verdict = decide_merge(gate, before, services.results(variables))
+    waiting = [node for node, outcome in before.items() if outcome.name == "waiting"]
+    verdict = decide_merge(
+        gate,
+        services.plan,
+        before,
+        services.results(variables),
+        waivers=services.waivers(gate),
+        overdue=bool(waiting) and services.is_overdue(gate, waiting),
+    )
     name = {"go": "ok", "no-go": "rejected", "waiting": "waiting"}[verdict.decision]
     outcome = Outcome.model_validate(
         {"node": gate.gate_id, "name": name, "note": verdict.why, "verdict": verdict}
@@ -63,14 +71,27 @@ async def run_gate(gate: Gate, services: RunServices, before: Mapping[str, Outco
 
 
 def _held_back(node: str, before: Mapping[str, Outcome]) -> Outcome | None:
-    """Return why a node cannot start, as its outcome; None if everything before it is usable."""
-    broken = [o for o in before.values() if not o.usable]
+    """Return why a node cannot start, as its outcome; None if it may.
+
+    What was not taken is no obstacle, unless nothing else stands before the node: then neither is it taken.
+    """
+    if before and all(o.untaken for o in before.values()):
+        first = next(iter(before))
+        return Outcome(node=node, name="skipped", untaken=True, note=f"not taken, because {first} was not")
+    broken = [o for o in before.values() if not o.usable and not o.untaken]
     if not broken:
         return None
     blocking = [o for o in broken if o.name != "waiting"]
     if not blocking:
         return Outcome(node=node, name="waiting", note=f"waits for {', '.join(o.node for o in broken)}")
     return Outcome(node=node, name="skipped", note=f"not done, because {_because(blocking[0])}")
+
+
+def _not_taken(task: Task, services: RunServices) -> Outcome | None:
+    why = services.not_taken(task)
+    if not why:
+        return None
+    return Outcome(node=task.task_id, name="skipped", untaken=True, note=f"not taken: {why}")
 
 
 def _because(outcome: Outcome) -> str:
@@ -81,38 +102,51 @@ def _because(outcome: Outcome) -> str:
 
 async def _attempts(task: Task, services: RunServices, slots: asyncio.Semaphore) -> Outcome:
     """Try the owner, then each substitute, each as often as the plan allows; count across processes."""
-    allowed = services.plan.error_handling.max_retries + 1
+    handling = services.plan.error_handling
+    allowed = handling.max_retries + 1
     failed = services.attempts(task.task_id)
     error, timed_out, notes = "", False, []
-    for position, agent in enumerate((task.agent, *task.substitutes)):
+    for position, agent in enumerate(services.assigned(task)):
         reason = services.unavailable(agent)
         if reason:
             notes.append(f"{agent} is unavailable: {reason}")
             continue
         while failed < allowed * (position + 1):
+            if (stopped := services.stopped()) and failed:
+                return Outcome(node=task.task_id, name="waiting", attempts=failed, note=stopped)
             attempt = failed + 1
             async with slots:
-                outcome, error, timed_out = await _once(task, agent, attempt, services)
+                outcome, error, timed_out = await _once(task, agent, attempt, services, error)
             if outcome is not None:
-                if position:
+                if agent != task.agent:
                     notes.append(f"done by the substitute {agent}")
                 return outcome.model_copy(update={"note": "; ".join(filter(None, [*notes, outcome.note]))})
             failed = attempt
             await services.pause(attempt)
-    name = "timed_out" if timed_out else "failed"
     error = error or "; ".join(notes) or f"all {failed} attempts had failed before this process took over"
-    return Outcome(
-        node=task.task_id, name=name, agent=task.agent, attempts=failed, error=error, note="; ".join(notes)
+    ended = Outcome(
+        node=task.task_id,
+        name="timed_out" if timed_out else "failed",
+        agent=task.agent,
+        attempts=failed,
+        error=error,
+        note="; ".join(notes),
     )
+    return services.remedy(task, ended) if handling.on_exhausted == "ask" else ended
 
 
 async def _once(
-    task: Task, agent: str, attempt: int, services: RunServices
+    task: Task, agent: str, attempt: int, services: RunServices, earlier_error: str
 ) -> tuple[Outcome | None, str, bool]:
     services.attempt_started(task, agent, attempt)
+    told = earlier_error if services.plan.error_handling.retry_strategy == "with-modification" else ""
     try:
-        async with asyncio.timeout(task.timeout_s):
-            done = await services.perform(task, agent)
+        done = services.prepared(task)
+        if done is None:
+            async with asyncio.timeout(task.timeout_s):
+                done = await services.perform(task, agent, earlier_error=told)
+        # Never cut off by the timeout: what a destination did later would look like somebody else's change.
+        held = await services.carry_out(task, agent, done)
     except TimeoutError:
         error = f"no result after {task.timeout_s} s"
         services.attempt_failed(task, agent, attempt, error)
@@ -128,6 +162,8 @@ async def _once(
         error = services.describe(raised, task)
         services.attempt_failed(task, agent, attempt, error)
         return None, error, False
+    if held is not None:
+        return held, "", False
     outcome = Outcome(
         node=task.task_id,
         name="degraded" if done.degraded else "ok",

@@ -22,6 +22,7 @@ DIGESTED_FIELDS: frozenset[str] = frozenset(
         "environments",
         "channels",
         "stages",
+        "loops",
         "error_handling",
         "gates",
         "escalation_ladder",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.plans.outcome import Verdict
@@ -9,20 +10,32 @@ from gtm_orchestra.plans.outcome import Verdict
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gtm_orchestra.plans.model import Gate
+    from gtm_orchestra.plans.model import Gate, PlanDefinition, Waiver
     from gtm_orchestra.plans.outcome import Outcome
 
 __all__ = ["decide_merge", "merge_findings"]
 
 
-def decide_merge(gate: Gate, outcomes: Mapping[str, Outcome], results: Mapping[str, Any]) -> Verdict:
+def decide_merge(
+    gate: Gate,
+    plan: PlanDefinition,
+    outcomes: Mapping[str, Outcome],
+    results: Mapping[str, Any],
+    *,
+    waivers: Mapping[str, Waiver] = MappingProxyType({}),
+    overdue: bool = False,
+) -> Verdict:
     """Return a merge gate's verdict.
 
     Args:
-        gate: A gate of kind "merge".
+        gate: A gate of kind "merge" of the plan.
+        plan: Names the agents, approvers and loops that the policy speaks of.
         outcomes: Of every node in `gate.after`; a missing one counts as not delivered.
         results: Result documents by output_var, of the tasks that delivered.
+        waivers: Those that hold now: arm → waiver.
+        overdue: The gate's deadline has passed, and what still waits counts as not delivered.
     """
+    _ = plan, waivers, overdue
     inputs = {node: outcomes[node].name if node in outcomes else "missing" for node in gate.after}
     waiting = [node for node, name in inputs.items() if name == "waiting"]
     if waiting:

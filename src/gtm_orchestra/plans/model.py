@@ -15,19 +15,45 @@ from gtm_orchestra.model import Model
 
 SCHEMA_VERSION: Literal["gtm.plan/1"] = "gtm.plan/1"
 
-Pattern = Literal["pipeline", "diamond"]
+Pattern = Literal["pipeline", "diamond", "fan-out", "iterative", "conditional", "hierarchical"]
 Function = Literal[
     "marketing-ops", "data-eng", "creative", "legal", "privacy", "QA", "governance", "experimentation"
 ]
 ActorKind = Literal["human", "agent", "service"]
 OutcomeName = Literal["ok", "degraded", "failed", "skipped", "rejected", "timed_out", "waiting"]
-RunStatus = Literal["running", "waiting", "done", "blocked", "escalated", "rejected", "failed", "superseded"]
+RunStatus = Literal[
+    "running",
+    "waiting",
+    "done",
+    "blocked",
+    "escalated",
+    "rejected",
+    "failed",
+    "superseded",
+    "paused",
+    "cancelled",
+    "ripped",
+]
 EffectClass = Literal["keyed", "readable", "blind"]
 UndoClass = Literal["reversible", "compensable", "irreversible"]
+Silence = Literal["stop", "hold", "revert"]
+Variable = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}(\.[a-z][a-z0-9_]{0,63})+$")]
+
+QuestionStatus = Literal[
+    "open", "approved", "changes-requested", "rejected", "answered", "superseded", "expired"
+]
 
 NodeId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Text = Annotated[str, StringConstraints(max_length=4000)]
+
+
+class Comparison(Model):
+    """A comparison of one figure of a result with a constant; missing or of another type is false."""
+
+    of: Variable = Field(description="output_var.field, further fields behind dots.")
+    op: Literal["==", "!=", "<", "<=", ">", ">="]
+    value: bool | float | str
 
 
 class Effect(Model):
@@ -38,6 +64,7 @@ class Effect(Model):
     effect_class: EffectClass
     undo_class: UndoClass
     undo: Text = Field(description="How it is taken back; for an irreversible one: why that is acceptable.")
+    environment: str = Field(default="", description="staging, production, or empty: inside the workspace.")
 
 
 class Task(Model):
@@ -50,6 +77,14 @@ class Task(Model):
     function: Function
     input: tuple[Name, ...] = Field(default=(), description="The output_vars of earlier tasks that it reads.")
     output_var: Name
+    params: dict[str, str] = Field(
+        default_factory=dict,
+        description="What tells this task from its likes, such as a fan-out's channel.",
+    )
+    when: Comparison | None = Field(
+        default=None,
+        description="Done only if this holds; otherwise neither it nor its arm is taken.",
+    )
     dependencies: tuple[NodeId, ...] = Field(default=(), description="Tasks and gates that come before.")
     tools_required: tuple[Name, ...] = ()
     skills: tuple[Name, ...] = ()
@@ -70,14 +105,27 @@ class Stage(Model):
 
 
 class GatePolicy(Model):
-    """How a merge gate decides. `all`: every arm must deliver.
+    """How a merge gate decides over its arms. An arm that was not taken is not counted.
+
+    `all`: every arm delivers. `any`: one does. `quorum`: `k` do. `threshold`: every arm delivers or is left
+    out, and all `thresholds` hold over what was delivered. `veto`: it goes unless one of `veto_by` says no.
+    `veto_by` holds beside every other type too: agents (their arm did not deliver, or its result says
+    ``go: false``) and roles (an approval gate among the arms that asks them was answered no).
 
     With `items`, arms may also deliver a list of things that can be left out one by one: the path
     ``output_var.field`` of a list whose entries carry a name, a go flag and a reason. Entries that are not
     go are excluded; nothing left means no-go.
     """
 
-    type: Literal["all"] = "all"
+    type: Literal["all", "any", "quorum", "threshold", "veto"] = "all"
+    k: int | None = Field(default=None, ge=1, description="For quorum.")
+    thresholds: tuple[Comparison, ...] = ()
+    veto_by: tuple[Name, ...] = ()
+    deadline: str = Field(
+        default="",
+        pattern=r"^([0-9]{1,6}[mhdw])?$",
+        description="After so long, an arm that still waits for a person counts as not delivered.",
+    )
     items: str = Field(default="", pattern=r"^([a-z_]+\.[a-z_]+)?$")
     item_name: str = "name"
 
@@ -96,6 +144,14 @@ class Gate(Model):
     )
     respond_within: str = "2d"
     on_silence: Text = ""
+    silence: Silence = Field(
+        default="stop",
+        description="What everybody's silence means: stop (nothing changes), hold (what is live stays), "
+        "revert (only where consent or a guardrail is at stake).",
+    )
+    environment: str = Field(
+        default="", description="What an approval opens; its author alone cannot open production."
+    )
 
 
 class Block(Model):
@@ -104,6 +160,22 @@ class Block(Model):
     pattern: Pattern
     tasks: tuple[NodeId, ...]
     gate: NodeId | None = None
+
+
+class Loop(Model):
+    """Tasks that are repeated until a figure is good enough, unrolled to a bounded number of rounds.
+
+    Whoever reads a variable of `variables` gets it from the last round that was taken.
+    """
+
+    loop_id: NodeId
+    rounds: tuple[tuple[NodeId, ...], ...] = Field(min_length=1, description="The tasks of each round.")
+    variables: dict[str, tuple[Name, ...]] = Field(description="Variable → its output_var in each round.")
+    until: Comparison = Field(description="Over the variables; once it holds, no further round is taken.")
+    gate: NodeId = Field(description="The merge gate behind the last round.")
+    on_exhausted: Literal["no-go", "go"] = Field(
+        default="no-go", description="What the gate says if the last round has not converged."
+    )
 
 
 class Rung(Model):
@@ -157,6 +229,9 @@ class ErrorHandling(Model):
 
     retry_strategy: Literal["same", "with-modification"] = "same"
     max_retries: int = Field(default=2, ge=0, le=10)
+    on_exhausted: Literal["ask", "fail"] = Field(
+        default="ask", description="When owner and substitutes have failed: ask the ladder, or fail at once."
+    )
     fallback_plan: Text = ""
     escalation: Text = ""
 
@@ -197,6 +272,7 @@ class PlanDefinition(Model):
     )
     stages: tuple[Stage, ...] = Field(min_length=1)
     blocks: tuple[Block, ...] = ()
+    loops: tuple[Loop, ...] = ()
     parallelization: Parallelization
     context_passing: Text
     error_handling: ErrorHandling
@@ -271,13 +347,25 @@ class ApprovalRecord(Model):
     approval_id: str
     gate_id: NodeId
     run_id: str
-    status: Literal["open", "approved", "changes-requested", "rejected", "superseded", "expired"]
+    status: QuestionStatus
     approvers: tuple[str, ...]
     decided_by: str = ""
     identity: str = ""
     decided_at: datetime | None = None
     reason: str = ""
     binding: str = Field(description="SHA-256 of what the decision is about.")
+
+
+class Waiver(Model):
+    """A person's signed decision to pass a failing arm of a gate, with reason and expiry."""
+
+    gate: NodeId
+    node: NodeId = Field(description="The arm that is passed although it did not deliver.")
+    by: Name
+    identity: str = "claimed"
+    reason: Text
+    at: datetime
+    expires_at: datetime
 
 
 class Remediation(Model):
@@ -301,7 +389,7 @@ class PlanDocument(Model):
     runs: tuple[str, ...] = ()
     progress: tuple[TaskProgress, ...] = ()
     approvals: tuple[ApprovalRecord, ...] = ()
-    waivers: tuple[dict[str, str], ...] = ()
+    waivers: tuple[Waiver, ...] = ()
     remediation: tuple[Remediation, ...] = ()
     artifacts: tuple[Artifact, ...] = ()
     linked_experiments: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ class Verdict(Model):
     without: dict[str, str] = Field(default_factory=dict, description="Thing that is left out → why.")
     findings: tuple[dict[str, Any], ...] = ()
     contradictions: tuple[str, ...] = ()
+    waived: dict[str, str] = Field(default_factory=dict, description="Arm → who waived it, until when, why.")
 
 
 class Outcome(Model):
@@ -41,6 +42,7 @@ class Outcome(Model):
     error: str = ""
     note: str = ""
     verdict: Verdict | None = None
+    untaken: bool = Field(default=False, description="Skipped by its condition, which is no failure.")
 
     @property
     def usable(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.plans.model import Waiver
 from gtm_orchestra.plans.outcome import Outcome
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ class History:
         interruptions: How often a task's process died in a row, by task.
         escalations: Escalation events' bodies, in order.
         resumed: How often the run was taken up again.
+        prepared: What an attempt left whose effects were not all carried out, by task.
+        chosen: Who does a task instead, because a person said so, by task.
+        changes: What a person asked to be done otherwise, by task.
+        waivers: Waivers of this run, in order.
+        waits_until: Until when a gate waits for its arms, by gate.
+        stopped: Why no further task may begin: the run was cancelled, or its rip-cord was pulled.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -39,6 +46,12 @@ class History:
     interruptions: dict[str, int] = field(default_factory=dict)
     escalations: list[dict[str, object]] = field(default_factory=list)
     resumed: int = 0
+    prepared: dict[str, dict[str, object]] = field(default_factory=dict)
+    chosen: dict[str, str] = field(default_factory=dict)
+    changes: dict[str, str] = field(default_factory=dict)
+    waivers: list[Waiver] = field(default_factory=list)
+    waits_until: dict[str, str] = field(default_factory=dict)
+    stopped: str = ""
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> History:
@@ -48,7 +61,7 @@ class History:
             history.take(record.kind, record.node, record.body)
         return history
 
-    def take(self, kind: str, node: str, body: dict[str, object]) -> None:
+    def take(self, kind: str, node: str, body: dict[str, object]) -> None:  # noqa: C901, PLR0912 - one case per kind
         """Take one more event into account."""
         match kind:
             case "task.attempt":
@@ -61,16 +74,54 @@ class History:
             case "task.interrupted":
                 self.open_attempts.pop(node, None)
                 self.interruptions[node] = self.interruptions.get(node, 0) + 1
+            case "task.result":
+                self.prepared[node] = body
             case "task.outcome" | "gate.outcome":
                 self.open_attempts.pop(node, None)
                 self.interruptions.pop(node, None)
+                self.prepared.pop(node, None)
                 self.outcomes[node] = Outcome.model_validate(body)
+            case "gate.waiting":
+                self.waits_until[node] = str(body["until"])
+            case "waiver":
+                self._waive(Waiver.model_validate(body["waiver"]))
+            case "decision":
+                self._answer(node, body)
+            case "run.rewound":
+                for name in body["nodes"] if isinstance(body["nodes"], list) else ():
+                    self._forget(str(name))
+            case "run.cancelled" | "ripcord":
+                self.stopped = str(body["why"])
             case "escalation":
                 self.escalations.append(body)
             case "run.resumed":
                 self.resumed += 1
                 if body.get("retry"):
                     self._forget_failures()
+
+    def _waive(self, waiver: Waiver) -> None:
+        self.waivers.append(waiver)
+        # The gate decides again, and what was skipped because of it gets another chance.
+        self.outcomes = {
+            node: o
+            for node, o in self.outcomes.items()
+            if node != waiver.gate and (o.name != "skipped" or o.untaken)
+        }
+
+    def _answer(self, node: str, body: dict[str, object]) -> None:
+        """Take a person's answer on a task that has failed into account."""
+        match body["answer"]:
+            case "retry" | "retry-with-change":
+                self._forget(node)
+                self.changes[node] = str(body.get("change", ""))
+            case "take-substitute":
+                self._forget(node)
+                self.chosen[node] = str(body["substitute"])
+
+    def _forget(self, node: str) -> None:
+        """Let a node be done afresh."""
+        for known in (self.outcomes, self.failures, self.interruptions, self.prepared, self.open_attempts):
+            known.pop(node, None)
 
     def _forget_failures(self) -> None:
         self.outcomes = {node: o for node, o in self.outcomes.items() if o.usable}

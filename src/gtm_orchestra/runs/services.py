@@ -7,11 +7,15 @@ import json
 import threading
 import traceback
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.agents.registry import TaskContext
+from gtm_orchestra.config import parse_duration
 from gtm_orchestra.errors import GtmError
 from gtm_orchestra.graphs.services import Performed
+from gtm_orchestra.plans.comparisons import compares, in_words, variable_of
+from gtm_orchestra.plans.loops import not_needed, variables_meant
 from gtm_orchestra.plans.names import slug
 from gtm_orchestra.plans.outcome import FINISHED, Outcome
 from gtm_orchestra.plans.parse import canonical_json
@@ -23,13 +27,12 @@ from gtm_orchestra.runs.questions import approval_question
 from gtm_orchestra.state.journal import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
-    from gtm_orchestra.plans.model import Gate, PlanDefinition, Task
+    from gtm_orchestra.plans.model import Gate, PlanDefinition, Task, Waiver
     from gtm_orchestra.plans.review import Review
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, RunRow
@@ -49,6 +52,7 @@ class Environment:
         previous: (initiative, output_var, before run) → the last earlier result, or None.
         nonce: Returns a fresh random token.
         progress: Told (node, event, detail) as things happen.
+        stopped: Returns why no further task may begin (paused, the process is to end), or ''.
     """
 
     root: Path
@@ -64,6 +68,7 @@ class Environment:
     previous: Callable[[RunRow, str], Any | None]
     progress: Callable[[str, str, str], None]
     sleep: Callable[[float], Any] = asyncio.sleep
+    stopped: Callable[[], str] = lambda: ""
 
 
 def output_folder(plan: PlanDefinition, run: RunRow) -> str:
@@ -121,11 +126,62 @@ class JournalServices:
         self._environment.progress(task.task_id, "attempt failed", error)
         self._pull_triggers()
 
-    async def perform(self, task: Task, agent: str) -> Performed:
+    def stopped(self) -> str:
+        """Return why no further work may begin, or ''."""
+        return self.history.stopped or self._environment.stopped()
+
+    def not_taken(self, task: Task) -> str:
+        """Return why a task's condition does not hold, or ''."""
+        if task.when is not None and not compares(task.when, self.results((variable_of(task.when),))):
+            return f"{in_words(task.when)} does not hold"
+        names = tuple(
+            name for loop in self._plan.loops for names in loop.variables.values() for name in names
+        )
+        return not_needed(self._plan, task.task_id, self.results(names)) if names else ""
+
+    def assigned(self, task: Task) -> tuple[str, ...]:
+        """Return who may do a task, in order."""
+        chosen = self.history.chosen.get(task.task_id)
+        return (chosen,) if chosen else (task.agent, *task.substitutes)
+
+    def prepared(self, task: Task) -> Performed | None:
+        """Return what an attempt left whose effects were not all carried out, if it is still whole."""
+        body = self.history.prepared.get(task.task_id)
+        if body is None:
+            return None
+        done = Performed(str(body["output"]), dict(body["artifacts"]), str(body.get("degraded", "")))  # type: ignore[call-overload]
+        return done if all(self._is_there(sha) for sha in (done.output, *done.artifacts.values())) else None
+
+    async def carry_out(self, task: Task, agent: str, done: Performed) -> Outcome | None:
+        """Carry out a task's effects, each exactly once."""
+        _ = task, agent, done
+        return None
+
+    def remedy(self, task: Task, ended: Outcome) -> Outcome:
+        """Return how a task ends whose owner and substitutes have all failed."""
+        _ = task
+        return ended
+
+    def waivers(self, gate: Gate) -> Mapping[str, Waiver]:
+        """Return the waivers of a gate that have not expired."""
+        now = self._environment.clock()
+        return {w.node: w for w in self.history.waivers if w.gate == gate.gate_id and w.expires_at > now}
+
+    def is_overdue(self, gate: Gate, waiting: Sequence[str]) -> bool:
+        """Whether arms have waited for a person past the gate's deadline; starts its clock if need be."""
+        if not gate.policy.deadline:
+            return False
+        now = self._environment.clock()
+        if gate.gate_id not in self.history.waits_until:
+            until = now + parse_duration(gate.policy.deadline)
+            self._write("gate.waiting", gate.gate_id, {"until": until.isoformat(), "for": list(waiting)})
+        return now >= datetime.fromisoformat(self.history.waits_until[gate.gate_id])
+
+    async def perform(self, task: Task, agent: str, *, earlier_error: str) -> Performed:
         """Run the task's handler in a thread and keep its result by content."""
         handler = self._environment.handlers[task.kind]
         files: dict[str, str] = {}
-        context = self._context(task, agent, files)
+        context = self._context(task, agent, files, earlier_error)
         inputs = self.results(task.input)
         try:
             result = await asyncio.to_thread(handler, context, inputs)
@@ -160,9 +216,10 @@ class JournalServices:
 
     def results(self, variables: tuple[str, ...]) -> dict[str, Any]:
         """Return result documents by output_var, of the tasks that delivered."""
+        meant = variables_meant(self._plan, variables, delivered=lambda v: self._producer(v) is not None)
         found: dict[str, Any] = {}
-        for variable in variables:
-            if outcome := self._producer(variable):
+        for variable, name in meant.items():
+            if outcome := self._producer(name):
                 found[variable] = self._document(outcome.output)
         return found
 
@@ -233,7 +290,7 @@ class JournalServices:
     def _questions(self, kind: str) -> list[Any]:
         return [q for q in self._journal.question_list(run_id=self._run.run_id) if q.kind == kind]
 
-    def _context(self, task: Task, agent: str, files: dict[str, str]) -> TaskContext:
+    def _context(self, task: Task, agent: str, files: dict[str, str], earlier_error: str) -> TaskContext:
         environment = self._environment
 
         def put_file(name: str, _media_type: str, data: bytes) -> str:
@@ -252,6 +309,9 @@ class JournalServices:
             open_warehouse=self._open_warehouse,
             put_file=put_file,
             review_plan=lambda: self._review(task),
+            params=task.params,
+            earlier_error=earlier_error,
+            change=self.history.changes.get(task.task_id, ""),
             tools={n: t for n, t in environment.handlers.tools.items() if n in task.tools_required},
             previous=lambda variable: environment.previous(self._run, variable),
             progress=lambda line: environment.progress(task.task_id, "says", line),

@@ -22,6 +22,8 @@ from gtm_orchestra.state.database import database_errors, events, prepared, ques
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from gtm_orchestra.plans.model import QuestionStatus
+
     # Runs one statement with its values inside a transaction; returns what rows are fetched from.
     _Execute = Callable[[Any, Mapping[str, object]], Any]
 
@@ -34,12 +36,28 @@ EventKind = Literal[
     "task.attempt",
     "task.attempt_failed",
     "task.interrupted",
+    "task.result",
     "task.outcome",
+    "gate.waiting",
     "gate.outcome",
     "question.asked",
+    "question.reminded",
+    "question.advanced",
+    "question.silent",
     "question.closed",
     "decision",
+    "waiver",
     "escalation",
+    "effect.intent",
+    "effect.outcome",
+    "effect.undo_intent",
+    "effect.undone",
+    "ripcord",
+    "ripcord.done",
+    "run.rewound",
+    "run.moved",
+    "run.cancelled",
+    "artifacts.pruned",
 ]
 _GENESIS = "0" * 64
 _RESTORE = "restore .gtm/state.db from a backup"
@@ -92,8 +110,8 @@ class Question:
     question_id: str
     run_id: str
     node: str
-    kind: Literal["approval", "escalation"]
-    status: Literal["open", "approved", "changes-requested", "rejected", "superseded", "expired"]
+    kind: Literal["approval", "escalation", "remedy", "effect"]
+    status: QuestionStatus
     asked_at: datetime
     due_at: datetime
     body: dict[str, Any]
