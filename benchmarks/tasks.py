@@ -170,7 +170,7 @@ class Ours:
             root=root,
             config=CONFIG,
             journal=self._journal,
-            artifacts=ArtifactStore(root / ".gtm" / "artifacts"),
+            artifacts=ArtifactStore(root / ".gtm" / "artifacts", self._journal.results),
             handlers=handlers,
             clock=lambda: NOW,
             nonce=lambda: "nonce",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -75,7 +76,7 @@ class Stage:
         """Open everything anew, as another process would."""
         self.journal = Journal(open_database(self.root / ".gtm" / "state.db"), lambda: self.now)
         self.plans = PlanStore(self.root, self.root / ".gtm" / "locks")
-        self.artifacts = ArtifactStore(self.root / ".gtm" / "artifacts")
+        self.artifacts = ArtifactStore(self.root / ".gtm" / "artifacts", self.journal.results)
         content = find_content("plans", "define-profiles", None)
         self.blueprint = parse_blueprint(content.text, what="define-profiles.yaml")
         handlers = HandlerRegistry()
@@ -154,6 +155,17 @@ class Stage:
             clock=lambda: self.now,
         )
         return self.drive(resumed=True)
+
+    def damage(self, sha256: str = "") -> None:
+        """Change what is kept under a name, or everything: files and results in the state database."""
+        for path in (self.root / ".gtm" / "artifacts").rglob(sha256 or "*"):
+            if path.is_file():
+                path.write_bytes(b"damaged")
+        with sqlite3.connect(self.root / ".gtm" / "state.db") as connection:
+            connection.execute(
+                "update results set data = ? where sha256 = ? or ? = ''", (b"damaged", sha256, sha256)
+            )
+        connection.close()
 
     def pass_time(self, **duration: float) -> None:
         self.now += timedelta(**duration)

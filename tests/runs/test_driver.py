@@ -65,9 +65,7 @@ def test_what_is_finished_is_served_not_done_again(stage: Stage) -> None:
 def test_a_result_that_is_gone_is_made_again(stage: Stage) -> None:
     stage.start()
     first = stage.drive().outcomes["2.1"].output
-    for path in (stage.root / ".gtm" / "artifacts").rglob("*"):
-        if path.is_file():
-            path.write_bytes(b"damaged")
+    stage.damage()
     stage.calls.clear()
     stage.reopen()
     assert stage.drive(resumed=True).outcomes["2.1"].output == first
@@ -316,7 +314,7 @@ class TestDecisions:
     def test_outputs_that_changed_after_the_question_cannot_be_approved(self, stage: Stage) -> None:
         stage.start()
         output = stage.drive().outcomes["4.1"].output
-        stage.artifacts.path(output).write_bytes(b"{}")
+        stage.damage(output)
         with pytest.raises(ConflictError) as raised:
             stage.decide("approved")
         assert raised.value.message.endswith("are no longer what was asked about")

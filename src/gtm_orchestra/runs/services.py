@@ -190,7 +190,7 @@ class JournalServices:
             self._forget_warehouse()
             raise
         document = result.model_dump(mode="json")
-        output = self._environment.artifacts.put(canonical_json(document))
+        output = self._environment.artifacts.put_result(canonical_json(document))
         self._documents[output] = document
         return Performed(output=output, artifacts=files)
 

@@ -136,7 +136,7 @@ class Workspace:
     @cached_property
     def artifacts(self) -> ArtifactStore:
         """Results and files by content."""
-        return ArtifactStore(self.root / ".gtm" / "artifacts")
+        return ArtifactStore(self.root / ".gtm" / "artifacts", self.journal.results)
 
     def define_profiles(self, *, actor: str | None = None, **inputs: Any) -> Revision:  # noqa: ANN401 - see DefineProfilesInputs
         """Make, or revise, the plan that says which profiles can be personalised for an initiative.

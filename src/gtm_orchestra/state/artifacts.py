@@ -1,4 +1,8 @@
-"""Results and files by content: the SHA-256 is the name, so what was signed cannot change unnoticed."""
+"""Results and files by content: the SHA-256 is the name, so what was signed cannot change unnoticed.
+
+Files and large results are files; small results stand in the state database, where one is given. Whoever
+reads asks here and need not know where the bytes lie.
+"""
 
 from __future__ import annotations
 
@@ -7,23 +11,27 @@ from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import IntegrityError
 from gtm_orchestra.state.files import replace_file, storage_errors, sync_path
+from gtm_orchestra.state.results import MAX_RESULT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from gtm_orchestra.state.results import ResultTable
+
 __all__ = ["ArtifactStore"]
 
 
 class ArtifactStore:
-    """A folder of immutable files, each under its SHA-256.
+    """A folder of immutable files, each under its SHA-256, and beside it the small results of a database.
 
     What is put survives the death of the process at once and a power cut after `sync`. A file that a power
     cut left torn is not what its name says, so it counts as missing and its task is done again.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, results: ResultTable | None = None) -> None:
         self._folder = folder
+        self._results = results
         self._unsynced: dict[Path, None] = {}
 
     def put(self, data: bytes) -> str:
@@ -34,6 +42,17 @@ class ArtifactStore:
             replace_file(path, data, durable=False)
         # Also one that was there: the process that put it may not have come to its sync.
         self._unsynced[path] = None
+        return sha256
+
+    def put_result(self, data: bytes) -> str:
+        """Keep a result document and return its SHA-256 (hex).
+
+        A small one is written with the journal's entry that names it as its `output`, and shares its fate.
+        """
+        if self._results is None or len(data) > MAX_RESULT_BYTES:
+            return self.put(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._results.hold(sha256, data)
         return sha256
 
     def sync(self) -> None:
@@ -51,13 +70,11 @@ class ArtifactStore:
         Raises:
             IntegrityError: Not there, or its bytes are not what the name says.
         """
-        path = self.path(sha256)
-        with storage_errors(f"artifact {sha256[:12]}"):
-            if not path.exists():
-                raise IntegrityError(
-                    f"artifact {sha256[:12]} is missing", hint="resume the run: its task is done again"
-                )
-            data = path.read_bytes()
+        data = self._read(sha256)
+        if data is None:
+            raise IntegrityError(
+                f"artifact {sha256[:12]} is missing", hint="resume the run: its task is done again"
+            )
         if hashlib.sha256(data).hexdigest() != sha256:
             raise IntegrityError(
                 f"artifact {sha256[:12]} was changed on disk", hint="remove it and resume the run"
@@ -66,11 +83,19 @@ class ArtifactStore:
 
     def has(self, sha256: str) -> bool:
         """Whether the bytes are there and are what the name says."""
-        try:
-            data = self.path(sha256).read_bytes()
-        except FileNotFoundError:
-            return False
-        return hashlib.sha256(data).hexdigest() == sha256
+        data = self._read(sha256)
+        return data is not None and hashlib.sha256(data).hexdigest() == sha256
+
+    def _read(self, sha256: str) -> bytes | None:
+        """Return the bytes kept under a name, right or not; right ones, if there are any."""
+        small = self._results.get(sha256) if self._results is not None else None
+        if small is not None and hashlib.sha256(small).hexdigest() == sha256:
+            return small
+        with storage_errors(f"artifact {sha256[:12]}"):
+            try:
+                return self.path(sha256).read_bytes()
+            except FileNotFoundError:
+                return small
 
     def path(self, sha256: str) -> Path:
         """Return where the bytes of a SHA-256 lie."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["events", "open_database", "prepared", "questions", "runs", "transaction"]
+__all__ = ["events", "open_database", "prepared", "questions", "reading", "results", "runs", "transaction"]
 
 _METADATA = sa.MetaData()
 
@@ -61,6 +61,14 @@ questions = sa.Table(
     sa.Column("asked_at", sa.String(40), nullable=False),
     sa.Column("due_at", sa.String(40), nullable=False),
     sa.Column("body", sa.Text, nullable=False),
+)
+
+results = sa.Table(
+    "results",
+    _METADATA,
+    sa.Column("sha256", sa.String(64), primary_key=True),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 
@@ -110,13 +118,10 @@ def prepared(
             cursor = connection.cursor()
             if engine.dialect.name == "sqlite":
                 cursor.execute("BEGIN IMMEDIATE")
-
-            def execute(statement: sa.Executable, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - a cursor
-                text, order = _compiled(statement, engine.dialect)
-                return cursor.execute(text, [values[name] for name in order] if order else values)
-
-            yield execute
+            yield _executing(cursor, engine.dialect)
             connection.commit()
+        except driver.IntegrityError as error:
+            raise exc.IntegrityError(None, None, error) from error
         except driver.Error as error:
             raise exc.DBAPIError(None, None, error) from error
         finally:
@@ -124,7 +129,35 @@ def prepared(
             connection.close()
 
 
-@lru_cache(maxsize=32)
+@contextmanager
+def reading(engine: sa.Engine) -> Iterator[Callable[[sa.Executable, Mapping[str, object]], Any]]:
+    """One look at the database: what another process writes meanwhile is in all of it or in nothing."""
+    driver: Any = engine.dialect.dbapi
+    with database_errors():
+        connection: Any = engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            if engine.dialect.name == "sqlite":
+                cursor.execute("BEGIN")
+            yield _executing(cursor, engine.dialect)
+        except driver.Error as error:
+            raise exc.DBAPIError(None, None, error) from error
+        finally:
+            connection.close()
+
+
+def _executing(
+    cursor: Any,  # noqa: ANN401 - the driver's
+    dialect: sa.Dialect,
+) -> Callable[[sa.Executable, Mapping[str, object]], Any]:
+    def execute(statement: sa.Executable, values: Mapping[str, object]) -> Any:  # noqa: ANN401 - a cursor
+        text, order = _compiled(statement, dialect)
+        return cursor.execute(text, [values[name] for name in order] if order else values)
+
+    return execute
+
+
+@lru_cache(maxsize=64)
 def _compiled(statement: Any, dialect: sa.Dialect) -> tuple[str, tuple[str, ...]]:  # noqa: ANN401 - an executable
     compiled = statement.compile(dialect=dialect)
     return str(compiled), tuple(compiled.positiontup or ())

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 
 from gtm_orchestra.errors import ConflictError, IntegrityError, UsageError
 from gtm_orchestra.plans.parse import canonical_json
-from gtm_orchestra.state.database import database_errors, events, prepared, questions, runs, transaction
+from gtm_orchestra.state.database import events, prepared, questions, reading, runs
+from gtm_orchestra.state.results import ResultTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -123,6 +124,7 @@ class Journal:
     def __init__(self, engine: sa.Engine, clock: Callable[[], datetime]) -> None:
         self._engine = engine
         self._clock = clock
+        self.results = ResultTable(engine)
 
     def start(self, run: RunRow) -> None:
         """Write a new run and its first event; durable.
@@ -132,12 +134,12 @@ class Journal:
         """
         values = {**run.__dict__, "created_at": run.created_at.isoformat(), "as_of": run.as_of.isoformat()}
         try:
-            with transaction(self._engine, durable=True) as connection:
-                connection.execute(runs.insert(), values)
+            with prepared(self._engine, durable=True) as execute:
+                execute(_PUT_RUN, values)
                 body = {
                     name: values[name] for name in ("plan_id", "revision", "digest", "as_of", "started_by")
                 }
-                self._append(connection.execute, run.run_id, [Entry("run.started", "", body)])
+                self._append(execute, run.run_id, [Entry("run.started", "", body)])
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"run {run.run_id!r} exists already", hint="see 'gtm runs list'") from error
 
@@ -146,7 +148,8 @@ class Journal:
     ) -> None:
         """Append what happened, and with it, in one transaction, ask or close a question.
 
-        The entry holds the question's digest, so that the question's own row cannot be rewritten unnoticed.
+        The entry holds the question's digest, so that the question's own row cannot be rewritten unnoticed. A
+        result that is held for an entry (`results`) is written with it.
 
         Raises:
             ConflictError: The question was closed meanwhile; nothing is written.
@@ -157,15 +160,16 @@ class Journal:
                 sealed = {"question_id": question.question_id, "question_sha256": _sealed(question)}
                 entries = tuple(replace(entry, body={**entry.body, **sealed}) for entry in entries)
             self._append(execute, run_id, entries)
+            written = self.results.write(execute, (entry.body for entry in entries))
+        self.results.release(written)
 
     def set_status(self, run_id: str, status: str, *, why: str = "") -> None:
         """Write where a run stands, if that is news; durable."""
-        with transaction(self._engine, durable=True) as connection:
-            now = connection.execute(sa.select(runs.c.status).where(runs.c.run_id == run_id)).scalar_one()
-            if now != status:
-                connection.execute(runs.update().where(runs.c.run_id == run_id).values(status=status))
-                entry = Entry("run.status", "", {"status": status, "why": why})
-                self._append(connection.execute, run_id, [entry])
+        with prepared(self._engine, durable=True) as execute:
+            row = execute(_STATUS_OF_RUN, {"run": run_id}).fetchone()
+            if row[0] != status:
+                execute(_SET_STATUS, {"run": run_id, "new_status": status})
+                self._append(execute, run_id, [Entry("run.status", "", {"status": status, "why": why})])
 
     def run(self, run_id: str) -> RunRow:
         """Return one run.
@@ -173,19 +177,20 @@ class Journal:
         Raises:
             UsageError: No such run.
         """
-        with database_errors(), self._engine.connect() as connection:
-            row = connection.execute(sa.select(runs).where(runs.c.run_id == run_id)).mappings().first()
+        with reading(self._engine) as execute:
+            row = execute(_RUN, {"run": run_id}).fetchone()
         if row is None:
             raise UsageError(f"no run {run_id[:80]!r} in this workspace", hint="see 'gtm runs list'")
         return _run_row(row)
 
     def run_list(self, *, plan_id: str | None = None) -> tuple[RunRow, ...]:
         """Return runs, the oldest first; of one plan, if named."""
-        query = sa.select(runs).order_by(runs.c.created_at, runs.c.run_id)
-        if plan_id is not None:
-            query = query.where(runs.c.plan_id == plan_id)
-        with database_errors(), self._engine.connect() as connection:
-            return tuple(_run_row(row) for row in connection.execute(query).mappings())
+        with reading(self._engine) as execute:
+            if plan_id is None:
+                found = execute(_RUNS, {}).fetchall()
+            else:
+                found = execute(_RUNS_OF_PLAN, {"plan": plan_id}).fetchall()
+        return tuple(_run_row(row) for row in found)
 
     def records(self, run_id: str) -> tuple[Record, ...]:
         """Return everything that happened in a run, in order.
@@ -193,18 +198,18 @@ class Journal:
         Raises:
             IntegrityError: An event was changed, removed, added or reordered, or the tail was cut.
         """
-        with database_errors(), self._engine.connect() as connection:
-            return _records(connection, run_id)
+        with reading(self._engine) as execute:
+            return _records(execute, run_id)
 
     def question_list(self, *, run_id: str | None = None, status: str | None = None) -> tuple[Question, ...]:
         """Return questions, the oldest first."""
-        query = sa.select(questions).order_by(questions.c.asked_at, questions.c.question_id)
-        if run_id is not None:
-            query = query.where(questions.c.run_id == run_id)
-        if status is not None:
-            query = query.where(questions.c.status == status)
-        with database_errors(), self._engine.connect() as connection:
-            return tuple(_question(row) for row in connection.execute(query).mappings())
+        with reading(self._engine) as execute:
+            if run_id is None:
+                found = execute(_QUESTIONS, {}).fetchall()
+            else:
+                found = execute(_QUESTIONS_OF_RUN, {"run": run_id}).fetchall()
+        asked = (_question(row) for row in found)
+        return tuple(question for question in asked if status in (None, question.status))
 
     def question(self, question_id: str) -> Question:
         """Return one question.
@@ -212,10 +217,11 @@ class Journal:
         Raises:
             UsageError: No such question.
         """
-        for question in self.question_list():
-            if question.question_id == question_id:
-                return question
-        raise UsageError(f"no question {question_id[:120]!r}", hint="see 'gtm approvals list'")
+        with reading(self._engine) as execute:
+            row = execute(_QUESTION, {"question": question_id}).fetchone()
+        if row is None:
+            raise UsageError(f"no question {question_id[:120]!r}", hint="see 'gtm approvals list'")
+        return _question(row)
 
     def verify(self, run_id: str, *, anchors: Sequence[tuple[int, str]] = ()) -> int:
         """Recompute a run's chain and compare everything with it; return the number of events.
@@ -227,16 +233,14 @@ class Journal:
         Raises:
             IntegrityError: An event, the run's own row or a question was changed, added or removed.
         """
-        run = sa.select(runs).where(runs.c.run_id == run_id)
-        asked = sa.select(questions).where(questions.c.run_id == run_id)
-        # One transaction: what another process writes meanwhile is in all of it or in nothing.
-        with database_errors(), self._engine.connect() as connection:
-            found = _records(connection, run_id)
-            row = connection.execute(run).mappings().first()
-            open_and_closed = tuple(_question(one) for one in connection.execute(asked).mappings())
+        with reading(self._engine) as execute:
+            found = _records(execute, run_id)
+            row = execute(_RUN, {"run": run_id}).fetchone()
+            asked = execute(_QUESTIONS_OF_RUN, {"run": run_id}).fetchall()
         if row is None:
             raise UsageError(f"no run {run_id[:80]!r} in this workspace", hint="see 'gtm runs list'")
-        _check_run(row, found)
+        open_and_closed = tuple(_question(one) for one in asked)
+        _check_run(dict(zip(runs.c.keys(), row, strict=True)), found)
         _check_questions(run_id, open_and_closed, found)
         heads = {record.seq: record.hash for record in found}
         for seq, head in anchors:
@@ -286,6 +290,18 @@ def _put_question(execute: _Execute, question: Question) -> None:
 
 _HEAD = sa.select(runs.c.seq, runs.c.head).where(runs.c.run_id == sa.bindparam("run"))
 _INSERT = events.insert()
+_EVENTS = sa.select(events).where(events.c.run_id == sa.bindparam("run")).order_by(events.c.seq)
+_PUT_RUN = runs.insert()
+_RUN = sa.select(runs).where(runs.c.run_id == sa.bindparam("run"))
+_RUNS = sa.select(runs).order_by(runs.c.created_at, runs.c.run_id)
+_RUNS_OF_PLAN = _RUNS.where(runs.c.plan_id == sa.bindparam("plan"))
+_STATUS_OF_RUN = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("run"))
+_SET_STATUS = (
+    runs.update().where(runs.c.run_id == sa.bindparam("run")).values(status=sa.bindparam("new_status"))
+)
+_QUESTIONS = sa.select(questions).order_by(questions.c.asked_at, questions.c.question_id)
+_QUESTIONS_OF_RUN = _QUESTIONS.where(questions.c.run_id == sa.bindparam("run"))
+_QUESTION = sa.select(questions).where(questions.c.question_id == sa.bindparam("question"))
 _PUT_QUESTION = questions.insert()
 _STATUS_OF_QUESTION = sa.select(questions.c.status).where(questions.c.question_id == sa.bindparam("question"))
 _FORGET_QUESTION = questions.delete().where(questions.c.question_id == sa.bindparam("question"))
@@ -306,14 +322,13 @@ def _sealed(question: Question) -> str:
     return hashlib.sha256(canonical_json({**question.__dict__, **times})).hexdigest()
 
 
-def _records(connection: sa.Connection, run_id: str) -> tuple[Record, ...]:
-    head = connection.execute(_HEAD, {"run": run_id}).first()
-    query = sa.select(events).where(events.c.run_id == run_id).order_by(events.c.seq)
-    found = connection.execute(query).mappings().all()
+def _records(execute: _Execute, run_id: str) -> tuple[Record, ...]:
+    head = execute(_HEAD, {"run": run_id}).fetchone()
+    found = execute(_EVENTS, {"run": run_id}).fetchall()
     previous = _GENESIS
-    for number, row in enumerate(found, start=1):
-        previous = _digest(previous, run_id, number, row["at"], row["kind"], row["node"], row["body"])
-        if row["seq"] != number or row["hash"] != previous:
+    for number, (_, seq, at, kind, node, body, sealed) in enumerate(found, start=1):
+        previous = _digest(previous, run_id, number, at, kind, node, body)
+        if seq != number or sealed != previous:
             raise IntegrityError(f"the journal of {run_id} was changed at event {number}", hint=_RESTORE)
     if head is not None and tuple(head) != (len(found), previous):
         raise IntegrityError(
@@ -363,30 +378,23 @@ def _stored(what: str) -> Iterator[None]:
         raise IntegrityError(f"{what} in the state database cannot be read", hint=_RESTORE) from error
 
 
-def _run_row(row: Mapping[Any, Any]) -> RunRow:
-    values = dict(row)
-    with _stored(f"run {row['run_id']!r}"):
+def _run_row(row: Sequence[Any]) -> RunRow:
+    values = dict(zip(runs.c.keys(), row, strict=True))
+    with _stored(f"run {values['run_id']!r}"):
         values["created_at"] = datetime.fromisoformat(values["created_at"])
         values["as_of"] = datetime.fromisoformat(values["as_of"])
         return RunRow(**values)
 
 
-def _record(row: Mapping[Any, Any]) -> Record:
-    with _stored(f"event {row['seq']} of {row['run_id']!r}"):
-        return Record(
-            run_id=row["run_id"],
-            seq=row["seq"],
-            at=datetime.fromisoformat(row["at"]),
-            kind=row["kind"],
-            node=row["node"],
-            body=json.loads(row["body"]),
-            hash=row["hash"],
-        )
+def _record(row: Sequence[Any]) -> Record:
+    run_id, seq, at, kind, node, body, sealed = row
+    with _stored(f"event {seq} of {run_id!r}"):
+        return Record(run_id, seq, datetime.fromisoformat(at), kind, node, json.loads(body), sealed)
 
 
-def _question(row: Mapping[Any, Any]) -> Question:
-    values = dict(row)
-    with _stored(f"question {row['question_id']!r}"):
+def _question(row: Sequence[Any]) -> Question:
+    values = dict(zip(questions.c.keys(), row, strict=True))
+    with _stored(f"question {values['question_id']!r}"):
         for name in ("asked_at", "due_at"):
             values[name] = datetime.fromisoformat(values[name])
         values["body"] = json.loads(values["body"])
