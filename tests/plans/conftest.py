@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gtm_orchestra.content import find_content
 from gtm_orchestra.plans.blueprint import Blueprint, Filling, fill, parse_blueprint
+from gtm_orchestra.plans.model import ErrorHandling, Gate, Loop, Parallelization, PlanDefinition, Stage, Task
 
 if TYPE_CHECKING:
-    from gtm_orchestra.plans.model import PlanDefinition
+    from collections.abc import Iterable
 
 FILLING = Filling(
     plan_id="plan-20261101T090000Z",
@@ -18,6 +19,47 @@ FILLING = Filling(
     inputs={"initiative": "PLG Onboarding", "channels": ["web", "email"]},
     channels=("web", "email"),
 )
+
+
+def task(task_id: str, **fields: Any) -> Task:  # noqa: ANN401 - fields of a task
+    """Return a task whose result is `of_<id>`, with letters for what a name may not hold."""
+    known = {
+        "task_id": task_id,
+        "agent": "testing-lead",
+        "kind": "any",
+        "purpose": "",
+        "function": "experimentation",
+        "output_var": f"of_{task_id.replace('.', '_').replace('-', '_')}",
+    }
+    return Task.model_validate(known | fields)
+
+
+def plan_of(
+    tasks: Iterable[Task],
+    gates: Iterable[Gate] = (),
+    loops: Iterable[Loop] = (),
+    **fields: Any,  # noqa: ANN401 - fields of the plan
+) -> PlanDefinition:
+    """Return a plan of one stage."""
+    known = {
+        "plan_id": "plan-20261101T090000Z",
+        "command": "any",
+        "initiative": "Any",
+        "objective": "",
+        "complexity": "complex",
+        "strategy": "diamond",
+        "pattern_rationale": "",
+        "estimated_duration": "",
+        "estimated_cost": "",
+        "inputs": {},
+        "stages": (Stage(stage_id="1", name="all", execution="parallel", tasks=tuple(tasks)),),
+        "gates": tuple(gates),
+        "loops": tuple(loops),
+        "parallelization": Parallelization(max_concurrent=4),
+        "context_passing": "",
+        "error_handling": ErrorHandling(),
+    }
+    return PlanDefinition.model_validate(known | fields)
 
 
 @pytest.fixture(scope="session")

@@ -107,10 +107,12 @@ class Stage(Model):
 class GatePolicy(Model):
     """How a merge gate decides over its arms. An arm that was not taken is not counted.
 
-    `all`: every arm delivers. `any`: one does. `quorum`: `k` do. `threshold`: every arm delivers or is left
-    out, and all `thresholds` hold over what was delivered. `veto`: it goes unless one of `veto_by` says no.
-    `veto_by` holds beside every other type too: agents (their arm did not deliver, or its result says
-    ``go: false``) and roles (an approval gate among the arms that asks them was answered no).
+    `all`: every arm delivers. `any`: one does. `quorum`: `k` do. `threshold`: at least one delivers, the
+    others are left out, and all `thresholds` hold over what was delivered. `veto`: at least one delivers, and
+    it goes unless one of `veto_by` says no.
+    `thresholds` and `veto_by` hold beside every other type too. A veto is said by an agent (an arm of it did
+    not deliver, or its result says ``go: false``) or by a role or person (an approval gate among the arms
+    that asks them was answered no).
 
     With `items`, arms may also deliver a list of things that can be left out one by one: the path
     ``output_var.field`` of a list whose entries carry a name, a go flag and a reason. Entries that are not

@@ -27,6 +27,9 @@ class Verdict(Model):
     findings: tuple[dict[str, Any], ...] = ()
     contradictions: tuple[str, ...] = ()
     waived: dict[str, str] = Field(default_factory=dict, description="Arm → who waived it, until when, why.")
+    figures: dict[str, bool | int | float | str | None] = Field(
+        default_factory=dict, description="Comparison that the policy or its loop makes → the figure seen."
+    )
 
 
 class Outcome(Model):
