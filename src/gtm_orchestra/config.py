@@ -219,6 +219,14 @@ class PersonSettings(Model):
     away_until: date | None = None
 
 
+class AgentSettings(Model):
+    """[agents.NAME]: an agent that does not work here, or not now; its substitutes stand in."""
+
+    disabled: bool = False
+    away_until: date | None = Field(default=None, description="Out of office up to and with this day.")
+    reason: str = ""
+
+
 class MetricSettings(Model):
     """[metrics.NAME]: a KPI from events or a column of opportunities, over a window after the start."""
 
@@ -306,6 +314,7 @@ class Config(Model):
     consent: ConsentSettings = ConsentSettings()
     channels: dict[Channel, ChannelSettings] = Field(default_factory=dict)
     people: dict[str, PersonSettings] = Field(default_factory=dict)
+    agents: dict[str, AgentSettings] = Field(default_factory=dict)
     metrics: dict[str, MetricSettings] = Field(default_factory=dict)
     suppressions: dict[str, SuppressionSettings] = Field(default_factory=dict)
     policies: PolicySettings = PolicySettings()

@@ -18,7 +18,9 @@ from gtm_orchestra.plans.blueprint import Filling, fill, parse_blueprint
 from gtm_orchestra.plans.model import Change, PlanDefinition
 from gtm_orchestra.plans.review import Review
 from gtm_orchestra.policy.decisions import Actor
+from gtm_orchestra.runs.clocks import settle
 from gtm_orchestra.runs.driver import Driver, Segment
+from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.questions import Answer, Decision, decide
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.state.artifacts import ArtifactStore
@@ -65,6 +67,7 @@ class Stage:
     calls: list[tuple[str, str]] = field(default_factory=list)
     work: dict[str, Callable[[TaskContext], Result]] = field(default_factory=dict)
     pauses: list[float] = field(default_factory=list)
+    seen: list[tuple[str, str, str]] = field(default_factory=list)
     config: Config = CONFIG
     unavailable: dict[str, str] = field(default_factory=dict)
     open_warehouse: Callable[[], Any] = lambda: pytest.fail("small handlers open no warehouse")
@@ -166,6 +169,29 @@ class Stage:
                 "update results set data = ? where sha256 = ? or ? = ''", (b"damaged", sha256, sha256)
             )
         connection.close()
+
+    def remedy(
+        self,
+        answer: RemedyAnswer,
+        *,
+        who: str = "marco",
+        number: int = 1,
+        question: str = "",
+        **more: Any,  # noqa: ANN401 - fields of Remedy
+    ) -> Segment:
+        """Answer the question about a failed task (default: 2.1), and drive on."""
+        question = question or f"run-1/2.1-remedy-{number}"
+        give_remedy(
+            Remedy(question, answer, Actor(who, "claimed"), "seen to it", **more),
+            journal=self.journal,
+            plan=self.plans.latest(PLAN_ID).definition,
+            now=self.now,
+        )
+        return self.drive(resumed=True)
+
+    def tick(self) -> list[str]:
+        """Settle what is due, and return what was done, in words."""
+        return [settled.line for settled in settle(self.journal, self.now)]
 
     def pass_time(self, **duration: float) -> None:
         self.now += timedelta(**duration)

@@ -14,6 +14,7 @@ from gtm_orchestra.errors import (
     SourceError,
     UsageError,
 )
+from gtm_orchestra.plans.model import ErrorHandling
 from gtm_orchestra.state.locks import held
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from gtm_orchestra.agents.registry import TaskContext
 
+FAIL_AT_ONCE = ErrorHandling(on_exhausted="fail")
 TASKS = ["1.1", "1.2", "1.3", "2.1", "3.1", "3.2", "3.3", "4.1", "4.2"]
 
 
@@ -100,7 +102,7 @@ def test_an_owner_who_is_away_is_stood_in_for_at_once(stage: Stage) -> None:
 
 def test_when_the_substitute_fails_too_the_run_says_so_and_skips_the_rest(stage: Stage) -> None:
     stage.work["profile-definition"] = _fails(stage, 99, SourceError("the source is away"))
-    stage.start()
+    stage.start(error_handling=FAIL_AT_ONCE)
     segment = stage.drive()
     assert (segment.status, segment.why) == ("failed", "2.1 failed: the source is away")
     assert segment.outcomes["2.1"].attempts == 6
@@ -151,7 +153,7 @@ def test_a_task_that_kills_its_process_again_and_again_is_given_up(stage: Stage)
         raise Killed
 
     stage.work["profile-definition"] = dies
-    stage.start()
+    stage.start(error_handling=FAIL_AT_ONCE)
     for _ in range(31):
         try:
             segment = stage.drive(resumed=True)
@@ -176,7 +178,7 @@ def test_a_task_that_hangs_times_out(stage: Stage) -> None:
     stage.work["profile-definition"] = hangs
     definition = stage.definition()
     hanging = type(definition).model_validate({**definition.model_dump(mode="json"), "stages": stages})
-    no_retries = definition.error_handling.model_copy(update={"max_retries": 0})
+    no_retries = FAIL_AT_ONCE.model_copy(update={"max_retries": 0})
     stage.start(stages=hanging.stages, error_handling=no_retries)
     segment = stage.drive()
     assert segment.outcomes["2.1"].name == "timed_out"
@@ -207,7 +209,7 @@ def test_a_no_is_not_retried(stage: Stage) -> None:
 
 def test_a_foreign_errors_own_words_are_never_repeated(stage: Stage) -> None:
     stage.work["attribute-inventory"] = _fails(stage, 99, ValueError("could not convert 'ann@example.com'"))
-    stage.start()
+    stage.start(error_handling=FAIL_AT_ONCE)
     segment = stage.drive()
     assert segment.outcomes["1.2"].error.startswith("attribute-inventory stopped with ValueError")
     everything = (stage.root / ".gtm" / "state.db").read_bytes() + b"".join(
@@ -218,7 +220,7 @@ def test_a_foreign_errors_own_words_are_never_repeated(stage: Stage) -> None:
 
 def test_what_failed_is_tried_afresh_when_a_person_resumes(stage: Stage) -> None:
     stage.work["profile-definition"] = _fails(stage, 6, SourceError("away"))
-    stage.start()
+    stage.start(error_handling=FAIL_AT_ONCE)
     assert stage.drive().status == "failed"
     stage.reopen()
     stage.calls.clear()

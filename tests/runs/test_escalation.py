@@ -38,15 +38,15 @@ def test_two_consent_blockers_go_to_the_ladder_and_hold_the_sign_off(stage: Stag
     segment = stage.drive()
     assert segment.status == "escalated"
     assert segment.why == (
-        "Consent or compliance blocked twice; a person must decide before more is built on it. "
-        "Asked: marco, priya, elena."
+        "Consent or compliance blocked twice; a person must decide before more is built on it. Asked: marco."
     )
     assert segment.outcomes["4.2"].name == "ok"
     assert segment.outcomes["sign-off"].note == "waits for the escalation run-1/escalation-1"
     remediation = stage.plans.read_view("plan-20261101T090000Z")["remediation"]
     assert [(r["trigger"], r["done"], r["left"]) for r in remediation] == [
-        ('blocked("consent") >= 2', "asked", "marco, priya, elena must answer")
+        ('blocked("consent") >= 2', "asked", "marco must answer")
     ]
+    assert segment.questions[0].body["approvers"] == ["marco", "priya", "elena"]
 
 
 def test_after_the_ladder_said_go_on_the_sign_off_is_asked(stage: Stage) -> None:

@@ -10,6 +10,7 @@ from gtm_orchestra.errors import ConflictError, IntegrityError
 from gtm_orchestra.plans.outcome import Outcome
 from gtm_orchestra.runs.projection import approvals_of, project
 from gtm_orchestra.runs.services import Environment, JournalServices, output_folder
+from gtm_orchestra.runs.status import status_of
 from gtm_orchestra.state.files import replace_file
 from gtm_orchestra.state.journal import Entry
 from gtm_orchestra.state.locks import held
@@ -30,7 +31,7 @@ class Segment:
     """Where a run stands after it was driven.
 
     Attributes:
-        status: running, waiting, done, blocked, escalated, rejected or failed.
+        status: A `RunStatus`; "running" where the segment was stopped before its end and can be resumed.
         why: One sentence on the status.
         outcomes: By node; every task and gate of the plan has one.
         questions: What people are asked, and have not answered.
@@ -81,7 +82,7 @@ class Driver:
                 outcomes = await _invoke(plan, services)
             finally:
                 services.close()
-            return self._close(run, plan, outcomes)
+            return self._close(run, plan, outcomes, stopped=services.stopped())
 
     def refresh_view(self, plan_id: str) -> None:
         """Write the plan file anew from the plan log and the journal."""
@@ -99,11 +100,13 @@ class Driver:
             )
         return next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision).definition
 
-    def _close(self, run: RunRow, plan: PlanDefinition, outcomes: dict[str, Outcome]) -> Segment:
+    def _close(
+        self, run: RunRow, plan: PlanDefinition, outcomes: dict[str, Outcome], *, stopped: str
+    ) -> Segment:
         """Publish the outputs, write where the run stands, anchor the journal and rewrite the plan file."""
         journal = self._environment.journal
         questions = journal.question_list(run_id=run.run_id, status="open")
-        status, why = _status(outcomes, questions)
+        status, why = status_of(plan, outcomes, questions, stopped=stopped)
         folder = self._publish(run, plan, outcomes)
         self._environment.artifacts.sync()
         journal.set_status(run.run_id, status, why=why)
@@ -151,25 +154,3 @@ async def _invoke(plan: PlanDefinition, services: JournalServices) -> dict[str, 
             hint="report this; 'gtm runs resume' is safe",
         )
     return {node: outcomes[node] for node in nodes}
-
-
-def _status(outcomes: dict[str, Outcome], questions: tuple[Question, ...]) -> tuple[str, str]:
-    """Return a run's status and one sentence on it, the gravest first."""
-    escalation = next((q for q in questions if q.kind == "escalation"), None)
-    if escalation is not None:
-        why = str(escalation.body["why"] or escalation.body["trigger"])
-        return "escalated", f"{why} Asked: {', '.join(escalation.body['approvers']) or 'nobody'}."
-    broken = [o for o in outcomes.values() if o.name in {"failed", "timed_out"}]
-    if broken:
-        return "failed", f"{broken[0].node} {broken[0].name.replace('_', ' ')}: {broken[0].error}"
-    rejected = [o for o in outcomes.values() if o.name == "rejected"]
-    if rejected:
-        no_go = next((o for o in rejected if o.verdict is not None), None)
-        if no_go is not None:
-            return "blocked", f"{no_go.node}: {no_go.note}"
-        return "rejected", f"{rejected[0].node}: {rejected[0].error or rejected[0].note}"
-    waiting = [o for o in outcomes.values() if o.name == "waiting"]
-    if waiting:
-        asked = ", ".join(name for q in questions for name in q.body["approvers"])
-        return "waiting", f"{waiting[0].node} waits for {asked}"
-    return "done", "every task has ended and every gate said go"

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.plans.triggers import Facts, parse_trigger
+from gtm_orchestra.runs.courses import as_body, people_of
 from gtm_orchestra.state.journal import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from gtm_orchestra.plans.model import EscalationTrigger, PlanDefinition
+    from gtm_orchestra.runs.courses import Step
     from gtm_orchestra.runs.history import History
 
 __all__ = ["escalation_question", "facts_of", "fired", "moves_figures"]
@@ -68,13 +70,15 @@ def escalation_question(
     run_id: str,
     trigger: EscalationTrigger,
     *,
-    approvers: tuple[str, ...],
+    course: Sequence[Step],
     number: int,
     at: datetime,
 ) -> Question:
-    """Return the question that goes to the ladder when a trigger has fired."""
-    first = plan.escalation_ladder[0] if plan.escalation_ladder else None
-    within = parse_duration(first.respond_within) if first else timedelta(days=1)
+    """Return the question that goes to the ladder when a trigger has fired.
+
+    It is taken to one rung after the other, and everybody on the ladder may answer it at any time.
+    """
+    within = parse_duration(course[0].within) if course else timedelta(days=1)
     return Question(
         question_id=f"{run_id}/escalation-{number}",
         run_id=run_id,
@@ -87,7 +91,9 @@ def escalation_question(
             "action": f"go on although {trigger.when}",
             "why": trigger.why,
             "trigger": trigger.when,
-            "approvers": list(approvers),
+            "approvers": list(people_of(course)),
+            **as_body(course),
+            "silence": "stop",
             "ladder": [rung.who for rung in plan.escalation_ladder],
             "on_silence": "Nothing is signed and nothing changes.",
         },

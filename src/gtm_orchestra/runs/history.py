@@ -36,6 +36,8 @@ class History:
         changes: What a person asked to be done otherwise, by task.
         waivers: Waivers of this run, in order.
         waits_until: Until when a gate waits for its arms, by gate.
+        remedies: The last answer on a task that had failed, by task.
+        void: Approvals that must be asked anew, by question.
         stopped: Why no further task may begin: the run was cancelled, or its rip-cord was pulled.
     """
 
@@ -51,6 +53,8 @@ class History:
     changes: dict[str, str] = field(default_factory=dict)
     waivers: list[Waiver] = field(default_factory=list)
     waits_until: dict[str, str] = field(default_factory=dict)
+    remedies: dict[str, dict[str, object]] = field(default_factory=dict)
+    void: set[str] = field(default_factory=set)
     stopped: str = ""
 
     @classmethod
@@ -110,6 +114,8 @@ class History:
 
     def _answer(self, node: str, body: dict[str, object]) -> None:
         """Take a person's answer on a task that has failed into account."""
+        if body["answer"] in {"retry", "retry-with-change", "take-substitute", "skip", "abort"}:
+            self.remedies[node] = body
         match body["answer"]:
             case "retry" | "retry-with-change":
                 self._forget(node)

@@ -11,13 +11,15 @@ from gtm_orchestra.config import parse_duration
 from gtm_orchestra.errors import ConflictError, UsageError
 from gtm_orchestra.plans.parse import canonical_json
 from gtm_orchestra.policy.decisions import Actor, may_decide
+from gtm_orchestra.runs.courses import as_body
 from gtm_orchestra.state.journal import Entry, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from gtm_orchestra.plans.model import Gate
+    from gtm_orchestra.runs.courses import Step
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
@@ -42,17 +44,23 @@ def approval_question(
     run: RunRow,
     gate: Gate,
     *,
-    approvers: tuple[str, ...],
+    course: Sequence[Step],
     artifacts: Mapping[str, str],
     at: datetime,
     nonce: str,
+    number: int = 1,
 ) -> Question:
-    """Return the question of an approval gate, bound to exactly what will be decided."""
+    """Return the question of an approval gate, bound to exactly what will be decided.
+
+    Only those of the course's first step may decide it at first; the others may once they are asked.
+    """
     body = {
         "action": gate.action,
-        "approvers": list(approvers),
+        "approvers": list(course[0].who) if course else [],
+        **as_body(course),
         "criteria": list(gate.criteria),
         "on_silence": gate.on_silence,
+        "silence": gate.silence,
         "binding": {
             "plan_id": run.plan_id,
             "revision": run.revision,
@@ -66,7 +74,7 @@ def approval_question(
         },
     }
     return Question(
-        question_id=f"{run.run_id}/{gate.gate_id}",
+        question_id=f"{run.run_id}/{gate.gate_id}" + (f"-{number}" if number > 1 else ""),
         run_id=run.run_id,
         node=gate.gate_id,
         kind="approval",

@@ -19,9 +19,10 @@ from gtm_orchestra.plans.loops import not_needed, variables_meant
 from gtm_orchestra.plans.names import slug
 from gtm_orchestra.plans.outcome import FINISHED, Outcome
 from gtm_orchestra.plans.parse import canonical_json
-from gtm_orchestra.policy.decisions import resolve_approvers
+from gtm_orchestra.runs.courses import approval_course, ladder_course
 from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired, moves_figures
 from gtm_orchestra.runs.history import MAX_INTERRUPTIONS, History
+from gtm_orchestra.runs.ladder import ENDING, ended_by, remedy_question
 from gtm_orchestra.runs.live_review import live_review
 from gtm_orchestra.runs.questions import approval_question
 from gtm_orchestra.state.journal import Entry
@@ -32,10 +33,10 @@ if TYPE_CHECKING:
 
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
-    from gtm_orchestra.plans.model import Gate, PlanDefinition, Task, Waiver
+    from gtm_orchestra.plans.model import EscalationTrigger, Gate, PlanDefinition, Task, Waiver
     from gtm_orchestra.plans.review import Review
     from gtm_orchestra.state.artifacts import ArtifactStore
-    from gtm_orchestra.state.journal import Journal, RunRow
+    from gtm_orchestra.state.journal import Journal, Question, RunRow
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Environment", "JournalServices", "output_folder"]
@@ -158,9 +159,22 @@ class JournalServices:
         return None
 
     def remedy(self, task: Task, ended: Outcome) -> Outcome:
-        """Return how a task ends whose owner and substitutes have all failed."""
-        _ = task
-        return ended
+        """Return how a task ends when everybody who may do it has failed: `waiting` for the ladder, or so."""
+        asked = [q for q in self._questions("remedy") if q.node == task.task_id]
+        if asked and asked[-1].status == "open":
+            return Outcome(node=task.task_id, name="waiting", note=f"waits for {asked[-1].question_id}")
+        last = self.history.remedies.get(task.task_id, {})
+        if asked and last.get("question_id") == asked[-1].question_id and last["answer"] in ENDING:
+            return ended_by(asked[-1], str(last["answer"]), f"{last['actor']}: {last['reason']}")
+        now = self._environment.clock()
+        course = ladder_course(self._plan.escalation_ladder, self._environment.config, on=now.date())
+        if not course:
+            return ended
+        question = remedy_question(
+            self._run.run_id, task, ended, course=course, number=len(asked) + 1, at=now
+        )
+        self._ask(question)
+        return Outcome(node=task.task_id, name="waiting", note=f"waits for {question.question_id}")
 
     def waivers(self, gate: Gate) -> Mapping[str, Waiver]:
         """Return the waivers of a gate that have not expired."""
@@ -237,32 +251,23 @@ class JournalServices:
         if escalated:
             return self._held_by_escalation(gate, escalated[0].question_id, escalated[0].status)
         asked = [q for q in self._questions("approval") if q.node == gate.gate_id]
-        if not asked:
+        if not asked or asked[-1].question_id in self.history.void:
+            now = self._environment.clock()
             question = approval_question(
                 self._run,
                 gate,
-                approvers=resolve_approvers(
-                    self._environment.config, gate.approvers, on=self._environment.clock().date()
-                ),
+                course=approval_course(self._plan, gate, self._environment.config, on=now.date()),
                 artifacts=self.artifacts(),
-                at=self._environment.clock(),
+                at=now,
                 nonce=self._environment.nonce(),
+                number=len(asked) + 1,
             )
-            body = {
-                "question_id": question.question_id,
-                "kind": "approval",
-                "approvers": question.body["approvers"],
-            }
-            self._environment.artifacts.sync()
-            self._journal.append(
-                self._run.run_id, Entry("question.asked", gate.gate_id, body), durable=True, question=question
-            )
-            self._environment.progress(gate.gate_id, "asked", ", ".join(question.body["approvers"]))
+            self._ask(question)
             return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
         question = asked[-1]
         if question.status == "open":
             return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
-        name = "ok" if question.status == "approved" else "rejected"
+        name = {"approved": "ok", "expired": "timed_out"}.get(question.status, "rejected")
         outcome = Outcome.model_validate(
             {"node": gate.gate_id, "name": name, "note": question.status.replace("-", " ")}
         )
@@ -277,6 +282,19 @@ class JournalServices:
             if outcome.output:
                 found[f"results/{outcome.output_var}.json"] = outcome.output
         return dict(sorted(found.items()))
+
+    def _ask(self, question: Question) -> None:
+        body = {
+            "question_id": question.question_id,
+            "kind": question.kind,
+            "action": question.body["action"],
+            "approvers": question.body["approvers"],
+            "asked": question.body["asked"],
+        }
+        self._environment.artifacts.sync()
+        entry = Entry("question.asked", question.node, body)
+        self._journal.append(self._run.run_id, entry, durable=True, question=question)
+        self._environment.progress(question.node, "asked", ", ".join(question.body["asked"]))
 
     def _held_by_escalation(self, gate: Gate, question_id: str, status: str) -> Outcome:
         if status == "open":
@@ -377,28 +395,23 @@ class JournalServices:
         for trigger in fired(self._plan, self.history, facts):
             self._escalate(trigger)
 
-    def _escalate(self, trigger: Any) -> None:  # noqa: ANN401 - an EscalationTrigger
-        on = self._environment.clock().date()
-        config = self._environment.config
-        asked: dict[str, None] = {}
-        for rung in self._plan.escalation_ladder:
-            if config.people_with_role(rung.who) or rung.who in config.people:
-                asked.update(dict.fromkeys(resolve_approvers(config, [rung.who], on=on)))
-        number = len(self.history.escalations) + 1
+    def _escalate(self, trigger: EscalationTrigger) -> None:
+        now = self._environment.clock()
+        course = ladder_course(self._plan.escalation_ladder, self._environment.config, on=now.date())
         question = escalation_question(
             self._plan,
             self._run.run_id,
             trigger,
-            approvers=tuple(asked),
-            number=number,
-            at=self._environment.clock(),
+            course=course,
+            number=len(self.history.escalations) + 1,
+            at=now,
         )
         body = {
             "trigger": trigger.when,
             "action": trigger.action,
             "why": trigger.why,
             "question_id": question.question_id,
-            "asked": list(asked),
+            "asked": question.body["asked"],
         }
         self._journal.append(
             self._run.run_id, Entry("escalation", question.node, body), durable=True, question=question

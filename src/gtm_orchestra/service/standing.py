@@ -51,7 +51,9 @@ def next_command(segment: Segment) -> str:
     """Return the command that brings a run on."""
     if segment.questions:
         question = segment.questions[0]
-        who = question.body["approvers"][0] if question.body["approvers"] else "HANDLE"
+        who = next(iter(question.body.get("asked") or question.body["approvers"]), "HANDLE")
+        if question.kind == "remedy":
+            return f'gtm runs answer {question.question_id} retry --as {who} --reason "…"'
         return f'gtm approvals approve {question.question_id} --as {who} --reason "…"'
     if segment.status in {"failed", "blocked"}:
         return f"mend what is named above, then: gtm runs resume {segment.run.run_id}"

@@ -10,17 +10,22 @@ from gtm_orchestra.errors import UsageError
 from gtm_orchestra.interfaces.cli.options import emit, json_option, open_workspace, workspace_option
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
+from gtm_orchestra.interfaces.cli.remedies import answer_question, tick, waive
 from gtm_orchestra.interfaces.cli.story import exit_code_of, question_line
+from gtm_orchestra.interfaces.cli.tale import line_of
 
 if TYPE_CHECKING:
-    from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.service.workspace import Workspace
-    from gtm_orchestra.state.journal import Record, RunRow
+    from gtm_orchestra.state.journal import RunRow
 
 
 @click.group()
 def runs() -> None:
     """Look at runs, and take them up again."""
+
+
+for _command in (answer_question, waive, tick):
+    runs.add_command(_command)
 
 
 @runs.command("list")
@@ -55,7 +60,7 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
     lines = [
         f"{row.run_id}: {row.status}. {row.command} for {row.initiative!r}, revision {row.revision}.",
         f"Started by {row.started_by}, data as of {row.as_of:%Y-%m-%d %H:%M} UTC.",
-        *[f"{record.at:%Y-%m-%d %H:%M:%S}  {line}" for record in records if (line := _line(record, plan))],
+        *[f"{record.at:%Y-%m-%d %H:%M:%S}  {line}" for record in records if (line := line_of(record, plan))],
     ]
     lines += [question_line(q) for q in space.journal.question_list(run_id=run_id, status="open")]
     events = [
@@ -89,34 +94,3 @@ def _run_id(space: Workspace, text: str) -> str:
 
 def _document(row: RunRow) -> dict[str, Any]:
     return {**row.__dict__, "created_at": row.created_at.isoformat(), "as_of": row.as_of.isoformat()}
-
-
-def _line(record: Record, plan: PlanDefinition) -> str:  # noqa: C901, PLR0911 - one sentence per kind
-    body = record.body
-    match record.kind:
-        case "task.attempt":
-            purpose = plan.task(record.node).kind
-            again = f", attempt {body['attempt']}" if body["attempt"] > 1 else ""
-            return f"{record.node} {purpose}: {body['agent']} at work{again}"
-        case "task.attempt_failed":
-            return f"{record.node} attempt {body['attempt']} failed: {body['error']}"
-        case "task.interrupted":
-            return f"{record.node} was interrupted (its process ended); it is done again"
-        case "task.outcome":
-            note = "; ".join(filter(None, [body.get("note", ""), body.get("error", "")]))
-            return f"{record.node} {body['name'].replace('_', ' ')}" + (f": {note}" if note else "")
-        case "gate.outcome":
-            return f"{record.node} (gate) {body['name']}: {body.get('note', '')}"
-        case "question.asked":
-            return f"asked {', '.join(body['approvers'])} about {body['question_id']}"
-        case "question.closed":
-            return f"{body['question_id']} was closed: {body['why']}"
-        case "decision":
-            return f"{body['actor']} ({body['identity']}) answered {body['answer']}: {body['reason']}"
-        case "escalation":
-            return f"escalated, because {body['why'] or body['trigger']}; asked {', '.join(body['asked'])}"
-        case "run.resumed":
-            return "taken up again"
-        case "run.status":
-            return f"now {body['status']}" + (f": {body['why']}" if body["why"] else "")
-    return "started"
