@@ -10,6 +10,7 @@
     │   └── SourceError                   a data source: missing, empty, unreadable, not as mapped
     ├── BlockedError             exit 3   a gate, a review or a policy says no
     │   └── PolicyError                   this person may not decide this
+    ├── PausedError              exit 4   a person has paused everything
     ├── ConflictError            exit 7   somebody else changed it, holds it, or the digest is stale
     │   └── BusyError                     another process drives this run
     └── IntegrityError           exit 1   stored history does not verify
@@ -101,6 +102,12 @@ class BlockedError(GtmError):
 
 class PolicyError(BlockedError):
     """This person may not decide this."""
+
+
+class PausedError(GtmError):
+    """A person has paused the whole workspace: nothing starts or resumes until it is lifted."""
+
+    exit_code = 4
 
 
 class ConflictError(GtmError):

@@ -23,8 +23,10 @@ from gtm_orchestra.runs.driver import Driver, Segment
 from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.questions import Answer, Decision, decide
 from gtm_orchestra.runs.services import Environment
+from gtm_orchestra.service.control import RunControl
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
+from gtm_orchestra.state.halts import Halts
 from gtm_orchestra.state.journal import Journal, RunRow
 from gtm_orchestra.state.plan_store import PlanStore
 
@@ -70,6 +72,7 @@ class Stage:
     seen: list[tuple[str, str, str]] = field(default_factory=list)
     config: Config = CONFIG
     unavailable: dict[str, str] = field(default_factory=dict)
+    ending: str = ""
     open_warehouse: Callable[[], Any] = lambda: pytest.fail("small handlers open no warehouse")
 
     def __post_init__(self) -> None:
@@ -80,6 +83,13 @@ class Stage:
         self.journal = Journal(open_database(self.root / ".gtm" / "state.db"), lambda: self.now)
         self.plans = PlanStore(self.root, self.root / ".gtm" / "locks")
         self.artifacts = ArtifactStore(self.root / ".gtm" / "artifacts", self.journal.results)
+        self.halts = Halts(self.root / ".gtm", self.root / ".gtm" / "locks")
+        self.control = RunControl(
+            self.journal,
+            self.halts,
+            refresh_view=lambda plan_id: self.driver.refresh_view(plan_id),  # noqa: PLW0108 - made later
+            clock=lambda: self.now,
+        )
         content = find_content("plans", "define-profiles", None)
         self.blueprint = parse_blueprint(content.text, what="define-profiles.yaml")
         handlers = HandlerRegistry()
@@ -104,6 +114,8 @@ class Stage:
             previous=lambda _run, _variable: None,
             progress=lambda _node, _event, _detail: None,
             sleep=pause,
+            stopped=self.control.stopped,
+            ending=lambda: self.ending,
         )
         self.driver = Driver(environment, self.plans, self.root / ".gtm" / "locks")
 

@@ -112,10 +112,11 @@ async def _attempts(task: Task, services: RunServices, slots: asyncio.Semaphore)
             notes.append(f"{agent} is unavailable: {reason}")
             continue
         while failed < allowed * (position + 1):
-            if (stopped := services.stopped()) and failed:
-                return Outcome(node=task.task_id, name="waiting", attempts=failed, note=stopped)
             attempt = failed + 1
             async with slots:
+                # Asked here again: it may have waited long for its slot, or for its next attempt.
+                if stopped := services.stopped():
+                    return Outcome(node=task.task_id, name="waiting", attempts=failed, note=stopped)
                 outcome, error, timed_out = await _once(task, agent, attempt, services, error)
             if outcome is not None:
                 if agent != task.agent:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from gtm_orchestra.errors import ConflictError, IntegrityError
 from gtm_orchestra.plans.outcome import Outcome
 from gtm_orchestra.runs.projection import approvals_of, project
+from gtm_orchestra.runs.questions import supersede
 from gtm_orchestra.runs.services import Environment, JournalServices, output_folder
 from gtm_orchestra.runs.status import status_of
 from gtm_orchestra.state.files import replace_file
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
     from gtm_orchestra.state.journal import Question, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
 
-__all__ = ["Driver", "Segment"]
+__all__ = ["ENDED_BY_HAND", "Driver", "Segment"]
+
+# What a person or a later run has ended stays ended, whatever the process at work still finds.
+ENDED_BY_HAND = frozenset({"cancelled", "ripped", "superseded"})
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Driver:
 
         Raises:
             BusyError: Another process drives it.
-            ConflictError: The plan has moved on since the run was started.
+            ConflictError: The plan has moved on since the run was started, or the run was ended by hand.
             IntegrityError: The run's journal does not verify, or the graph ended without an outcome for every
                 task.
         """
@@ -76,7 +80,11 @@ class Driver:
                 heads = self._plans.heads(run.plan_id, run_id)
                 self._environment.journal.verify(run_id, anchors=heads)
                 self._environment.journal.append(run_id, Entry("run.resumed", "", {"retry": retry}))
-            self._environment.journal.set_status(run_id, "running")
+            status = self._environment.journal.set_status(run_id, "running", keep=ENDED_BY_HAND)
+            if status != "running":
+                raise ConflictError(
+                    f"{run_id} was {status}", hint="see 'gtm runs show'; run the command again for a new run"
+                )
             services = JournalServices(self._environment, run, plan)
             try:
                 outcomes = await _invoke(plan, services)
@@ -106,10 +114,15 @@ class Driver:
         """Publish the outputs, write where the run stands, anchor the journal and rewrite the plan file."""
         journal = self._environment.journal
         questions = journal.question_list(run_id=run.run_id, status="open")
-        status, why = status_of(plan, outcomes, questions, stopped=stopped)
+        found, why = status_of(plan, outcomes, questions, stopped=stopped)
         folder = self._publish(run, plan, outcomes)
         self._environment.artifacts.sync()
-        journal.set_status(run.run_id, status, why=why)
+        status = journal.set_status(run.run_id, found, why=why, keep=ENDED_BY_HAND)
+        if status != found:
+            why = f"it was {status} while this process was at work"
+            for question in questions:
+                supersede(question, journal=journal, why=why)
+            questions = ()
         row = journal.run(run.run_id)
         self._plans.anchor(run.plan_id, Anchor(run.run_id, row.seq, row.head), at=self._environment.clock())
         self.refresh_view(run.plan_id)

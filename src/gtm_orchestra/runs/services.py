@@ -53,7 +53,8 @@ class Environment:
         previous: (initiative, output_var, before run) → the last earlier result, or None.
         nonce: Returns a fresh random token.
         progress: Told (node, event, detail) as things happen.
-        stopped: Returns why no further task may begin (paused, the process is to end), or ''.
+        stopped: (run) → why no further task may begin (paused, cancelled elsewhere), or ''.
+        ending: Returns why this process is to end (a signal), or ''.
     """
 
     root: Path
@@ -69,7 +70,8 @@ class Environment:
     previous: Callable[[RunRow, str], Any | None]
     progress: Callable[[str, str, str], None]
     sleep: Callable[[float], Any] = asyncio.sleep
-    stopped: Callable[[], str] = lambda: ""
+    stopped: Callable[[str], str] = lambda _run_id: ""
+    ending: Callable[[], str] = lambda: ""
 
 
 def output_folder(plan: PlanDefinition, run: RunRow) -> str:
@@ -129,7 +131,8 @@ class JournalServices:
 
     def stopped(self) -> str:
         """Return why no further work may begin, or ''."""
-        return self.history.stopped or self._environment.stopped()
+        environment = self._environment
+        return self.history.stopped or environment.stopped(self._run.run_id) or environment.ending()
 
     def not_taken(self, task: Task) -> str:
         """Return why a task's condition does not hold, or ''."""
@@ -251,7 +254,10 @@ class JournalServices:
         if escalated:
             return self._held_by_escalation(gate, escalated[0].question_id, escalated[0].status)
         asked = [q for q in self._questions("approval") if q.node == gate.gate_id]
-        if not asked or asked[-1].question_id in self.history.void:
+        void = not asked or asked[-1].question_id in self.history.void
+        if void and (stopped := self.stopped()):
+            return Outcome(node=gate.gate_id, name="waiting", note=stopped)
+        if void:
             now = self._environment.clock()
             question = approval_question(
                 self._run,

@@ -49,14 +49,19 @@ def headline_of(space: Workspace, segment: Segment) -> str:
 
 def next_command(segment: Segment) -> str:
     """Return the command that brings a run on."""
-    if segment.questions:
+    run_id, lift = segment.run.run_id, 'gtm pause --off --reason "…" --as HANDLE'
+    if segment.status == "paused":
+        return f"{lift}, then: gtm runs resume {run_id}"
+    if segment.questions and segment.status != "running":
         question = segment.questions[0]
         who = next(iter(question.body.get("asked") or question.body["approvers"]), "HANDLE")
         if question.kind == "remedy":
             return f'gtm runs answer {question.question_id} retry --as {who} --reason "…"'
         return f'gtm approvals approve {question.question_id} --as {who} --reason "…"'
-    if segment.status in {"failed", "blocked"}:
-        return f"mend what is named above, then: gtm runs resume {segment.run.run_id}"
-    if segment.status == "rejected":
-        return f"change the request, and run gtm {segment.run.command} again"
-    return f"gtm runs show {segment.run.run_id}"
+    by_status = {
+        "running": f"gtm runs resume {run_id}",
+        "failed": f"mend what is named above, then: gtm runs resume {run_id}",
+        "blocked": f"mend what is named above, then: gtm runs resume {run_id}",
+        "rejected": f"change the request, and run gtm {segment.run.command} again",
+    }
+    return by_status.get(segment.status, f"gtm runs show {run_id}")

@@ -27,12 +27,14 @@ from gtm_orchestra.runs.projection import project
 from gtm_orchestra.runs.questions import Answer, Decision, decide, supersede
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
+from gtm_orchestra.service.control import Cancelled, RunControl
 from gtm_orchestra.service.handlers import load_handlers
 from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
 from gtm_orchestra.service.people import Ticked, due_runs, settle_for, unavailable_because, waiver_entry
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
+from gtm_orchestra.state.halts import Halts
 from gtm_orchestra.state.journal import Journal, RunRow
 from gtm_orchestra.state.locks import held, is_held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
@@ -51,7 +53,7 @@ __all__ = ["Workspace"]
 _LONGEST_CHANGE = 3_900
 _NEW_PLAN_WAIT_S = 10.0
 # A run that stands at one of these is not finished: the same request attaches to it.
-_UNFINISHED = frozenset({"running", "waiting", "escalated"})
+_UNFINISHED = frozenset({"running", "waiting", "escalated", "paused"})
 
 
 class Workspace:
@@ -70,6 +72,7 @@ class Workspace:
         os_user: str,
         progress: Callable[[str, str, str], None],
         handlers: HandlerRegistry,
+        ending: Callable[[], str] = lambda: "",
     ) -> None:
         self.root = root
         self._clock = clock
@@ -78,6 +81,7 @@ class Workspace:
         self._os_user = os_user
         self._progress = progress
         self._handlers = handlers
+        self._ending = ending
 
     @classmethod
     def open(
@@ -90,6 +94,7 @@ class Workspace:
         os_user: str | None = None,
         progress: Callable[[str, str, str], None] | None = None,
         plugins: Iterable[Callable[[HandlerRegistry], None]] = (),
+        ending: Callable[[], str] = lambda: "",
     ) -> Self:
         """Open the workspace in a folder that holds gtm.toml.
 
@@ -101,6 +106,8 @@ class Workspace:
             os_user: Who is at the keyboard; default: the operating system's user.
             progress: Told (node, event, detail) while a run goes on.
             plugins: Functions that register handlers of your own; see docs/extending.md.
+            ending: Returns why the host's process is to end, or ''; asked before each task, so that a run
+                stops between tasks and can be resumed.
 
         Raises:
             ConfigError: gtm.toml is missing or wrong.
@@ -117,6 +124,7 @@ class Workspace:
             os_user=os_user if os_user is not None else _os_user(),
             progress=progress or (lambda _node, _event, _detail: None),
             handlers=handlers,
+            ending=ending,
         )
         _ = workspace.config
         return workspace
@@ -140,6 +148,16 @@ class Workspace:
     def artifacts(self) -> ArtifactStore:
         """Results and files by content."""
         return ArtifactStore(self.root / ".gtm" / "artifacts", self.journal.results)
+
+    @cached_property
+    def halts(self) -> Halts:
+        """Who has paused the workspace or cancelled a run, and why."""
+        return Halts(self.root / ".gtm", self._locks)
+
+    @cached_property
+    def control(self) -> RunControl:
+        """Stopping what goes on, and taking it back: pause everything, cancel a run."""
+        return RunControl(self.journal, self.halts, refresh_view=self.restore_view, clock=self._clock)
 
     def define_profiles(self, *, actor: str | None = None, **inputs: Any) -> Revision:  # noqa: ANN401 - see DefineProfilesInputs
         """Make, or revise, the plan that says which profiles can be personalised for an initiative.
@@ -238,7 +256,11 @@ class Workspace:
             plan: A revision, or a plan's id for its latest.
             as_of: The moment that "now" means in the data; default: gtm.toml's `workspace.as_of`, else now.
             actor: Handle of who starts it.
+
+        Raises:
+            PausedError: Somebody has paused everything.
         """
+        self.control.refuse_if_paused()
         if as_of is not None and not is_countable(as_of):
             raise UsageError(f"as_of is in the year {as_of.year}; 1970 to 2199 are allowed")
         revision = self.plans.latest(plan) if isinstance(plan, str) else plan
@@ -250,10 +272,18 @@ class Workspace:
         return _blocking(self.resume_async(run_id))
 
     async def resume_async(self, run_id: str) -> Segment:
-        """Take a run up again: what is finished is served, what failed is tried afresh."""
+        """Take a run up again: what is finished is served, what failed is tried afresh.
+
+        Raises:
+            PausedError: Somebody has paused everything.
+            UsageError: It was cancelled, or a later run has superseded it.
+        """
+        self.control.refuse_if_paused()
         row = self.journal.run(run_id)
         if row.status == "superseded":
             raise UsageError(f"{run_id} was superseded by a later run", hint="see 'gtm runs list'")
+        if row.status == "cancelled":
+            raise UsageError(f"{run_id} was cancelled", hint=f"run gtm {row.command} again: it starts anew")
         return await self._driver.drive(run_id, resumed=True, retry=row.status in {"failed", "blocked"})
 
     def decide(self, question_id: str, answer: Answer, *, reason: str, actor: str | None = None) -> Segment:
@@ -328,8 +358,12 @@ class Workspace:
         """Settle what is due on every open question, and drive the runs that go on because of it. Blocks."""
         now = self._clock()
         settled = settle(self.journal, now)
-        due = due_runs(self.journal, settled, now)
+        due = due_runs(self.journal, settled, now) if self.control.paused() is None else ()
         return Ticked(settled, tuple(_blocking(self._driver.drive(run_id, resumed=True)) for run_id in due))
+
+    def cancel(self, run_id: str, *, reason: str, actor: str | None = None) -> Cancelled:
+        """End a run; see `RunControl.cancel`."""
+        return self.control.cancel(run_id, self.actor(actor), reason=reason)
 
     def questions(self, *, every: bool = False) -> tuple[Question, ...]:
         """Return the questions that wait for a person; with `every`, the closed ones too."""
@@ -395,6 +429,8 @@ class Workspace:
             review=self.review,
             previous=self._previous_result,
             progress=self._progress,
+            stopped=self.control.stopped,
+            ending=self._ending,
         )
         return Driver(environment, self.plans, self._locks)
 

@@ -21,7 +21,7 @@ from gtm_orchestra.state.database import events, prepared, questions, reading, r
 from gtm_orchestra.state.results import ResultTable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from gtm_orchestra.plans.model import QuestionStatus
 
@@ -163,13 +163,22 @@ class Journal:
             written = self.results.write(execute, (entry.body for entry in entries))
         self.results.release(written)
 
-    def set_status(self, run_id: str, status: str, *, why: str = "") -> None:
-        """Write where a run stands, if that is news; durable."""
+    def set_status(self, run_id: str, status: str, *, why: str = "", keep: Collection[str] = ()) -> str:
+        """Write where a run stands, if that is news; durable. Return where it stands then.
+
+        Args:
+            run_id: A run of this workspace.
+            status: Where it stands.
+            why: One sentence on it.
+            keep: Statuses that stand, whatever is asked: what a person has ended stays ended.
+        """
         with prepared(self._engine, durable=True) as execute:
-            row = execute(_STATUS_OF_RUN, {"run": run_id}).fetchone()
-            if row[0] != status:
-                execute(_SET_STATUS, {"run": run_id, "new_status": status})
-                self._append(execute, run_id, [Entry("run.status", "", {"status": status, "why": why})])
+            now = str(execute(_STATUS_OF_RUN, {"run": run_id}).fetchone()[0])
+            if now == status or now in keep:
+                return now
+            execute(_SET_STATUS, {"run": run_id, "new_status": status})
+            self._append(execute, run_id, [Entry("run.status", "", {"status": status, "why": why})])
+            return status
 
     def run(self, run_id: str) -> RunRow:
         """Return one run.

@@ -16,6 +16,7 @@ from gtm_orchestra.interfaces.cli.options import (
 )
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
+from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, question_line
 from gtm_orchestra.runs.questions import binding_of
 
@@ -60,8 +61,8 @@ def show(workspace: str, approval: str, *, as_json: bool) -> None:
 
 def _decision(name: str, answer: Answer, line: str) -> None:
     def command(workspace: str, actor: str | None, approval: str, reason: str, *, as_json: bool) -> int:
-        with shown_progress(quiet=as_json) as progress:
-            space = open_workspace(workspace, progress=progress)
+        with shown_progress(quiet=as_json) as progress, stoppable() as ending:
+            space = open_workspace(workspace, progress=progress, ending=ending)
             segment = space.decide(_full_id(space, approval), answer, reason=reason, actor=actor)
         report(space, segment, as_json=as_json)
         # A "no" that was recorded as asked for is a success of this command.

@@ -9,6 +9,7 @@ import click
 from gtm_orchestra.errors import UsageError
 from gtm_orchestra.interfaces.cli.options import emit, open_workspace
 from gtm_orchestra.interfaces.cli.progress import name_tasks, shown_progress
+from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, report_path, shown_path
 from gtm_orchestra.service.standing import headline_of
 
@@ -30,8 +31,8 @@ def demo(folder: str, people: int, seed: int) -> int:
     _refuse_foreign(root)
     click.echo(f"writing a sample company of {people:,} people to {folder}", err=True)
     write_sample(root, people=people, seed=seed)
-    with shown_progress() as progress:
-        space = open_workspace(folder, progress=progress)
+    with shown_progress() as progress, stoppable() as ending:
+        space = open_workspace(folder, progress=progress, ending=ending)
         revision = space.define_profiles(
             initiative="PLG Onboarding",
             channels="web,in-app,email,ads,sales",

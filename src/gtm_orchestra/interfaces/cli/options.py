@@ -48,13 +48,23 @@ as_of_option = click.option(
 )
 
 
-def open_workspace(folder: str, *, progress: Callable[[str, str, str], None] | None = None) -> Workspace:
-    """Return the workspace in a folder."""
+def open_workspace(
+    folder: str,
+    *,
+    progress: Callable[[str, str, str], None] | None = None,
+    ending: Callable[[], str] = lambda: "",
+) -> Workspace:
+    """Return the workspace in a folder; on standard error, say who has paused it, if somebody has."""
+    from gtm_orchestra.service.control import paused_words  # noqa: PLC0415 - keeps --help quick
     from gtm_orchestra.service.workspace import Workspace  # noqa: PLC0415 - keeps --help quick
 
     if not Path(folder).is_dir():
         raise UsageError(f"there is no folder {folder!r}", hint="check --workspace")
-    return Workspace.open(folder, progress=progress)
+    space = Workspace.open(folder, progress=progress, ending=ending)
+    paused = space.halts.paused()
+    if paused is not None:
+        click.echo(plain(f"gtm: {paused_words(paused)}"), err=True)
+    return space
 
 
 def parse_as_of(text: str | None) -> datetime | None:

@@ -19,6 +19,7 @@ from gtm_orchestra.interfaces.cli.options import (
     workspace_option,
 )
 from gtm_orchestra.interfaces.cli.progress import name_tasks, shown_progress
+from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, segment_text
 from gtm_orchestra.service.standing import standing
 
@@ -59,8 +60,8 @@ def define_profiles(
     """
     moment = parse_as_of(as_of)
     inputs["constraints"] = list(inputs["constraints"]) or None
-    with shown_progress(quiet=as_json) as progress:
-        space = open_workspace(workspace, progress=progress)
+    with shown_progress(quiet=as_json) as progress, stoppable() as ending:
+        space = open_workspace(workspace, progress=progress, ending=ending)
         if dry_run:
             return _dry_run(space, inputs, as_json=as_json)
         began = datetime.now(UTC)

@@ -18,6 +18,7 @@ from gtm_orchestra.interfaces.cli.options import (
 )
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
+from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of
 
 if TYPE_CHECKING:
@@ -58,8 +59,8 @@ def answer_question(
     take-substitute (let the named substitute do it), skip (and waive the gate behind it, for thirty days),
     abort.
     """
-    with shown_progress(quiet=as_json) as progress:
-        space = open_workspace(workspace, progress=progress)
+    with shown_progress(quiet=as_json) as progress, stoppable() as ending:
+        space = open_workspace(workspace, progress=progress, ending=ending)
         segment = space.answer(
             question,
             answer,
@@ -93,8 +94,8 @@ def waive(
     as_json: bool,
 ) -> int:
     """Let a merge gate pass an arm that did not deliver. Only who stands on the plan's ladder may."""
-    with shown_progress(quiet=as_json) as progress:
-        space = open_workspace(workspace, progress=progress)
+    with shown_progress(quiet=as_json) as progress, stoppable() as ending:
+        space = open_workspace(workspace, progress=progress, ending=ending)
         segment = space.waive(run_id, gate, arm=arm, reason=reason, until=_moment(until), actor=actor)
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
@@ -105,8 +106,8 @@ def waive(
 @json_option
 def tick(workspace: str, *, as_json: bool) -> None:
     """Settle what is due: reminders, deputies, the next rung, deadlines of gates. Call it from cron."""
-    with shown_progress(quiet=as_json) as progress:
-        ticked = open_workspace(workspace, progress=progress).tick()
+    with shown_progress(quiet=as_json) as progress, stoppable() as ending:
+        ticked = open_workspace(workspace, progress=progress, ending=ending).tick()
     lines = [settled.line for settled in ticked.settled]
     lines += [f"{segment.run.run_id} went on: {segment.status}, {segment.why}" for segment in ticked.segments]
     document = {

@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gtm_orchestra.errors import UsageError
-from gtm_orchestra.interfaces.cli.options import emit, json_option, open_workspace, workspace_option
+from gtm_orchestra.interfaces.cli.options import (
+    actor_option,
+    emit,
+    json_option,
+    open_workspace,
+    workspace_option,
+)
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
 from gtm_orchestra.interfaces.cli.remedies import answer_question, tick, waive
+from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, question_line
 from gtm_orchestra.interfaces.cli.tale import line_of
+from gtm_orchestra.service.control import paused_words
 
 if TYPE_CHECKING:
     from gtm_orchestra.service.workspace import Workspace
@@ -41,8 +49,12 @@ def list_runs(workspace: str, *, as_json: bool) -> None:
         for r in rows
     ]
     lines += [
-        f"interrupted: gtm runs resume {row.run_id}" for row in rows if space.state_of(row) == "interrupted"
+        f"{state}: gtm runs resume {row.run_id}"
+        for row in rows
+        if (state := space.state_of(row)) in {"interrupted", "paused"}
     ]
+    paused = space.halts.paused()
+    lines += [paused_words(paused)] if paused is not None else []
     emit("\n".join(lines) or "nothing has been run", [_document(row) for row in rows], as_json=as_json)
 
 
@@ -76,11 +88,42 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
 @json_option
 def resume(workspace: str, run_id: str, *, as_json: bool) -> int:
     """Take a run up again: nothing that is finished runs again; what failed is tried afresh."""
-    with shown_progress(quiet=as_json) as progress:
-        space = open_workspace(workspace, progress=progress)
+    with shown_progress(quiet=as_json) as progress, stoppable() as ending:
+        space = open_workspace(workspace, progress=progress, ending=ending)
         segment = space.resume(_run_id(space, run_id))
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
+
+
+@runs.command("cancel")
+@click.argument("run_id", metavar="RUN")
+@click.option("--reason", required=True, help="Why; the audit trail keeps it.")
+@workspace_option
+@actor_option
+@json_option
+def cancel(workspace: str, run_id: str, actor: str | None, reason: str, *, as_json: bool) -> None:
+    """End a run: no further task begins, its questions are closed, what is live stays live."""
+    space = open_workspace(workspace)
+    done = space.cancel(_run_id(space, run_id), reason=reason, actor=actor)
+    row = done.run
+    lines = [f"{row.run_id}: {'cancelled' if done.news else 'was cancelled before'}. {done.why}"]
+    lines += [f"Closed: {question_id}" for question_id in done.closed]
+    lines += [
+        f"Live{'' if effect.certain else ', perhaps'}: {effect.name}, by {effect.node}"
+        for effect in done.live
+    ]
+    if done.live:
+        lines.append(f'Next, to take back what is live: gtm runs ripcord {row.run_id} --reason "…"')
+    else:
+        lines.append(f"Nothing of it is live. Next: gtm runs show {row.run_id}")
+    document = {
+        **_document(row),
+        "news": done.news,
+        "why": done.why,
+        "closed": list(done.closed),
+        "live": [effect.__dict__ for effect in done.live],
+    }
+    emit("\n".join(lines), document, as_json=as_json)
 
 
 def _run_id(space: Workspace, text: str) -> str:

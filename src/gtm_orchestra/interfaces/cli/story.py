@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
 __all__ = ["exit_code_of", "question_line", "report_path", "segment_text", "shown_path"]
 
-_EXIT_CODES = {"done": 0, "failed": 5, "blocked": 3, "waiting": 4, "escalated": 5, "rejected": 8}
+_EXIT_CODES = {
+    "done": 0,
+    "failed": 5,
+    "blocked": 3,
+    "waiting": 4,
+    "paused": 4,
+    "escalated": 5,
+    "rejected": 8,
+    "cancelled": 8,
+    "running": 130,
+}
 
 _HEADLINES = {
     "done": "Done: signed off.",
@@ -23,6 +33,9 @@ _HEADLINES = {
     "blocked": "Blocked by a gate: nothing was produced that could be signed.",
     "escalated": "Escalated: the ladder (who is asked next) must answer before anything is signed.",
     "rejected": "Rejected: nothing was signed.",
+    "paused": "Paused: tasks at work have finished, no further one has begun.",
+    "cancelled": "Cancelled: no further task has begun.",
+    "running": "Interrupted: what is finished is kept.",
     "failed": "Failed, after retries and the substitute.",
 }
 

@@ -93,6 +93,9 @@ _SENTENCES: dict[str, Callable[[str, Mapping[str, Any], PlanDefinition], str]] =
     "run.started": lambda _node, _body, _plan: "started",
     "run.resumed": lambda _node, _body, _plan: "taken up again",
     "run.status": _status,
+    "run.cancelled": lambda _node, body, _plan: (
+        f"cancelled by {body['by']} ({body['identity']}): {body['why']}"
+    ),
     "task.attempt": _attempt,
     "task.attempt_failed": lambda node, body, plan: (
         f"{_task(node, plan)} attempt {body['attempt']} failed: {body['error']}"
