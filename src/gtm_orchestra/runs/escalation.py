@@ -47,7 +47,7 @@ def facts_of(plan: PlanDefinition, history: History, results: Mapping[str, Any])
         attribute["required"] and attribute["coverage"] < attribute["coverage_sla"]
         for attribute in results.get("inventory", {}).get("attributes", ())
     )
-    return Facts(dict(figures))
+    return Facts({(*key, "run"): value for key, value in figures.items()})
 
 
 def moves_figures(result: Mapping[str, Any]) -> bool:
