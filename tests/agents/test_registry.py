@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gtm_orchestra.agents.registry import HandlerRegistry, TaskContext
-from gtm_orchestra.errors import ConfigError, PolicyError
+from gtm_orchestra.errors import BlockedError, ConfigError, PolicyError
 from gtm_orchestra.model import Model
 
 
@@ -91,4 +91,20 @@ def test_a_handler_without_types_is_refused(registry: HandlerRegistry) -> None:
     assert str(raised.value) == (
         "handler 'untyped' must annotate its return and each keyword with a pydantic model; "
         "lacking: figure, return"
+    )
+
+
+def test_a_missing_result_is_a_no_unless_the_handler_can_do_without(registry: HandlerRegistry) -> None:
+    @registry.add("perhaps", agent="x")
+    def perhaps(ctx: TaskContext, *, figure: Figure | None) -> Figure:
+        _ = ctx
+        return figure or Figure(value=7)
+
+    assert registry["perhaps"](_context(registry), {}) == Figure(value=7)
+    assert registry["perhaps"](_context(registry), {"figure": {"value": 2}}) == Figure(value=2)
+    with pytest.raises(BlockedError) as raised:
+        registry["twice"](_context(registry), {})
+    assert str(raised.value) == (
+        "1.1 twice cannot be done without figure; "
+        "a gate went on without it; do that task, or take this one out of the plan"
     )

@@ -240,3 +240,62 @@ def test_a_waiver_that_would_have_expired_already_is_refused(stage: Stage) -> No
     _no_go_at_gate_2(stage)
     with pytest.raises(UsageError, match="would have expired already"):
         _write(stage, _waiver(stage, expires_at=stage.now))
+
+
+def test_the_plan_file_tells_what_failed_what_was_done_and_who_waived(stage: Stage) -> None:
+    _fails_until(stage, 99, "measurability")
+    stage.start()
+    question = stage.drive().questions[0].question_id
+    open_now = stage.plans.read_view("plan-20261101T090000Z")["remediation"]
+    assert [(r["happened"], r["done"], r["left"]) for r in open_now] == [
+        ("3.2 failed: the source is away", "asked", "marco must answer")
+    ]
+    stage.remedy("skip", question=question)
+    view = stage.plans.read_view("plan-20261101T090000Z")
+    assert [(r["done"], r["by"], r["left"]) for r in view["remediation"]] == [
+        ("skip by marco: seen to it", "marco", "nothing")
+    ]
+    assert [(w["gate"], w["node"], w["by"], w["reason"]) for w in view["waivers"]] == [
+        ("gate-2", "3.2", "marco", "seen to it")
+    ]
+
+
+def test_a_question_in_an_arm_that_the_gate_went_without_is_closed(stage: Stage) -> None:
+    _fails_until(stage, 99, "measurability")
+    gates = tuple(
+        g.model_copy(update={"policy": g.policy.model_copy(update={"type": "quorum", "k": 2})})
+        if g.gate_id == "gate-2"
+        else g
+        for g in stage.definition().gates
+    )
+    stage.start(gates=gates)
+    segment = stage.drive()
+    assert segment.status == "waiting"
+    assert [q.question_id for q in segment.questions] == ["run-1/sign-off"]
+    closed = stage.journal.question("run-1/3.2-remedy-1")
+    assert closed.status == "superseded"
+    stage.reopen()
+    segment = stage.drive(resumed=True)
+    assert (segment.status, segment.outcomes["3.2"].name) == ("waiting", "skipped")
+    assert segment.outcomes["3.2"].note == "went on without it"
+    assert stage.decide("approved").status == "done"
+    assert stage.journal.verify("run-1") == len(stage.journal.records("run-1"))
+
+
+def test_a_gate_with_a_deadline_goes_without_what_still_waits(stage: Stage) -> None:
+    _fails_until(stage, 99, "measurability")
+    gates = tuple(
+        g.model_copy(update={"policy": g.policy.model_copy(update={"type": "veto", "deadline": "6h"})})
+        if g.gate_id == "gate-2"
+        else g
+        for g in stage.definition().gates
+    )
+    stage.start(gates=gates)
+    assert stage.drive().outcomes["gate-2"].name == "waiting"
+    stage.pass_time(hours=5)
+    assert stage.drive(resumed=True).outcomes["gate-2"].name == "waiting"
+    stage.pass_time(hours=1)
+    segment = stage.drive(resumed=True)
+    assert segment.outcomes["gate-2"].name == "ok"
+    assert segment.outcomes["gate-2"].note.startswith("go without 3.2: ")
+    assert segment.status == "waiting"

@@ -1,7 +1,8 @@
 """Where a task's work is found: a handler per task kind, registered by decorator.
 
 A handler takes a `TaskContext` and, by keyword, the results of earlier tasks; the parameter's name is their
-`output_var` in the plan and its annotation their type. It returns one typed result::
+`output_var` in the plan and its annotation their type; "X | None" says that it can do without. It returns one
+typed result::
 
     @handler("attribute-inventory", agent="customer-data-engineer")
     def attribute_inventory(ctx: TaskContext) -> Inventory: ...
@@ -22,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from gtm_orchestra.errors import ConfigError, PolicyError
+from gtm_orchestra.errors import BlockedError, ConfigError, PolicyError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,17 +95,31 @@ class TaskContext:
 
 @dataclass(frozen=True)
 class Handler:
-    """A registered handler: which earlier results it needs, and what it returns."""
+    """A registered handler: which earlier results it needs, which it can do without, and what it returns."""
 
     kind: str
     agent: str
     function: Callable[..., BaseModel]
     needs: Mapping[str, type[BaseModel]]
     returns: type[BaseModel]
+    optional: frozenset[str] = frozenset()
 
     def __call__(self, ctx: TaskContext, results: Mapping[str, Any]) -> BaseModel:
-        """Parse the earlier results that it needs and do the work."""
-        ready = {name: model.model_validate(results[name]) for name, model in self.needs.items()}
+        """Parse the earlier results that it needs and do the work.
+
+        Raises:
+            BlockedError: A result that it cannot do without is missing: its arm was waived or not taken.
+        """
+        missing = [name for name in self.needs if name not in results and name not in self.optional]
+        if missing:
+            raise BlockedError(
+                f"{ctx.task_id} {self.kind} cannot be done without {', '.join(missing)}",
+                hint="a gate went on without it; do that task, or take this one out of the plan",
+            )
+        ready = {
+            name: model.model_validate(results[name]) if name in results else None
+            for name, model in self.needs.items()
+        }
         return self.function(ctx, **ready)
 
 
@@ -191,14 +206,21 @@ def _described(kind: str, agent: str, function: Callable[..., BaseModel]) -> Han
     hints = typing.get_type_hints(function, localns={"TaskContext": TaskContext})
     returns = hints.pop("return", None)
     names = [p.name for p in inspect.signature(function).parameters.values() if p.kind is p.KEYWORD_ONLY]
-    needs = {name: hints.get(name) for name in names}
+    optional = frozenset(name for name in names if type(None) in typing.get_args(hints.get(name)))
+    needs = {name: _without_none(hints.get(name)) for name in names}
     wrong = [name for name, model in needs.items() if not _is_model(model)]
     if wrong or not _is_model(returns):
         raise ConfigError(
             f"handler {kind!r} must annotate its return and each keyword with a pydantic model; "
             f"lacking: {', '.join([*wrong, *([] if _is_model(returns) else ['return'])])}"
         )
-    return Handler(kind, agent, function, typing.cast("dict[str, type[BaseModel]]", needs), returns)
+    return Handler(kind, agent, function, typing.cast("dict[str, type[BaseModel]]", needs), returns, optional)
+
+
+def _without_none(hint: object) -> object:
+    """Return what "X | None" allows besides None."""
+    kept = [one for one in typing.get_args(hint) if one is not type(None)]
+    return kept[0] if len(kept) == 1 and type(None) in typing.get_args(hint) else hint
 
 
 def _is_model(value: object) -> typing.TypeGuard[type[BaseModel]]:

@@ -89,6 +89,8 @@ class History:
                 self.waits_until[node] = str(body["until"])
             case "waiver":
                 self._waive(Waiver.model_validate(body["waiver"]))
+            case "question.closed" if body.get("anew"):
+                self.void.add(str(body["question_id"]))
             case "decision":
                 self._answer(node, body)
             case "run.rewound":

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.plans.model import ApprovalRecord, Artifact, PlanDocument, Remediation, TaskProgress
+from gtm_orchestra.plans.model import ApprovalRecord, Artifact, PlanDocument, TaskProgress
 from gtm_orchestra.runs.actuals import actuals_of
 from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.questions import binding_of
+from gtm_orchestra.runs.remediation import remediation_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, Question, Record, RunRow
@@ -36,7 +35,8 @@ def project(plans: PlanStore, journal: Journal, plan_id: str, *, artifacts: Arti
         runs=tuple(row.run_id for row in rows),
         progress=_progress(latest.definition, history),
         approvals=tuple(record for row in rows for record in approvals_of(row, journal)),
-        remediation=_remediation(records, journal.question_list(run_id=rows[-1].run_id) if rows else ()),
+        waivers=tuple(history.waivers),
+        remediation=remediation_of(records, journal.question_list(run_id=rows[-1].run_id) if rows else ()),
         artifacts=_artifacts(history),
         actuals=actuals_of(_results(history, artifacts)),
         change_log=tuple(revision.change for revision in revisions),
@@ -91,33 +91,6 @@ def _approval(question: Question, decision: Record | None) -> ApprovalRecord:
         reason=decision.body["reason"] if decision else "",
         binding=binding_of(question),
     )
-
-
-def _remediation(records: Sequence[Record], questions: Sequence[Question]) -> tuple[Remediation, ...]:
-    by_id = {question.question_id: question for question in questions}
-    decisions = {r.body["question_id"]: r.body for r in records if r.kind == "decision"}
-    found = []
-    for record in records:
-        if record.kind != "escalation":
-            continue
-        body = record.body
-        question, decision = by_id.get(body["question_id"]), decisions.get(body["question_id"])
-        status = question.status if question else "open"
-        found.append(
-            Remediation(
-                at=record.at,
-                trigger=body["trigger"],
-                happened=body["why"] or body["trigger"],
-                done=f"{decision['answer']} by {decision['actor']}: {decision['reason']}"
-                if decision
-                else "asked",
-                by=decision["actor"] if decision else "gtm",
-                left="nothing"
-                if status == "approved"
-                else f"{', '.join(body['asked']) or 'nobody'} must answer",
-            )
-        )
-    return tuple(found)
 
 
 def _artifacts(history: History) -> tuple[Artifact, ...]:

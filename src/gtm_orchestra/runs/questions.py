@@ -126,10 +126,11 @@ def decide(
     return closed
 
 
-def supersede(question: Question, *, journal: Journal, why: str) -> None:
-    """Close an open question that nobody needs to answer any more."""
+def supersede(question: Question, *, journal: Journal, why: str, anew: bool = False) -> None:
+    """Close an open question that nobody needs to answer any more; with `anew`, its gate asks again."""
     closed = replace(question, status="superseded")
-    entry = Entry("question.closed", question.node, {"question_id": question.question_id, "why": why})
+    body = {"question_id": question.question_id, "why": why, "anew": anew}
+    entry = Entry("question.closed", question.node, body)
     journal.append(question.run_id, entry, durable=True, question=closed)
 
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import networkx as nx
+
 from gtm_orchestra.agents.registry import TaskContext
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.errors import GtmError
 from gtm_orchestra.graphs.services import Performed
 from gtm_orchestra.plans.comparisons import compares, in_words, variable_of
+from gtm_orchestra.plans.graph import dependency_graph
 from gtm_orchestra.plans.loops import not_needed, variables_meant
 from gtm_orchestra.plans.names import slug
 from gtm_orchestra.plans.outcome import FINISHED, Outcome
@@ -24,7 +27,7 @@ from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired, 
 from gtm_orchestra.runs.history import MAX_INTERRUPTIONS, History
 from gtm_orchestra.runs.ladder import ENDING, ended_by, remedy_question
 from gtm_orchestra.runs.live_review import live_review
-from gtm_orchestra.runs.questions import approval_question
+from gtm_orchestra.runs.questions import approval_question, supersede
 from gtm_orchestra.state.journal import Entry
 
 if TYPE_CHECKING:
@@ -40,6 +43,14 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Environment", "JournalServices", "output_folder"]
+
+_NOT_NEEDED = "went on without it"
+# How an approval gate ends by its question's status; every other status is a no.
+_DECIDED = {
+    "approved": ("ok", "approved"),
+    "expired": ("timed_out", "expired: nobody answered in time"),
+    "superseded": ("skipped", _NOT_NEEDED),
+}
 
 
 @dataclass(frozen=True)
@@ -166,6 +177,8 @@ class JournalServices:
         asked = [q for q in self._questions("remedy") if q.node == task.task_id]
         if asked and asked[-1].status == "open":
             return Outcome(node=task.task_id, name="waiting", note=f"waits for {asked[-1].question_id}")
+        if asked and asked[-1].status == "superseded" and asked[-1].question_id not in self.history.void:
+            return Outcome(node=task.task_id, name="skipped", attempts=ended.attempts, note=_NOT_NEEDED)
         last = self.history.remedies.get(task.task_id, {})
         if asked and last.get("question_id") == asked[-1].question_id and last["answer"] in ENDING:
             return ended_by(asked[-1], str(last["answer"]), f"{last['actor']}: {last['reason']}")
@@ -244,6 +257,8 @@ class JournalServices:
         """Journal how a node ended, then look whether a trigger fires."""
         body = outcome.model_dump(mode="json", exclude_defaults=True)
         self._write("gate.outcome" if outcome.node in self._gates else "task.outcome", outcome.node, body)
+        if outcome.verdict is not None and "waiting" in outcome.verdict.inputs.values():
+            self._close_questions_before(outcome.node)
         self._environment.progress(outcome.node, "ended", outcome.name)
         if outcome.output and moves_figures(self._document(outcome.output)):
             self._pull_triggers()
@@ -273,10 +288,8 @@ class JournalServices:
         question = asked[-1]
         if question.status == "open":
             return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
-        name = {"approved": "ok", "expired": "timed_out"}.get(question.status, "rejected")
-        outcome = Outcome.model_validate(
-            {"node": gate.gate_id, "name": name, "note": question.status.replace("-", " ")}
-        )
+        name, note = _DECIDED.get(question.status, ("rejected", question.status.replace("-", " ")))
+        outcome = Outcome.model_validate({"node": gate.gate_id, "name": name, "note": note})
         self.record(outcome)
         return outcome
 
@@ -288,6 +301,14 @@ class JournalServices:
             if outcome.output:
                 found[f"results/{outcome.output_var}.json"] = outcome.output
         return dict(sorted(found.items()))
+
+    def _close_questions_before(self, gate_id: str) -> None:
+        """Close what is asked in arms that a gate has gone on without: an answer would change nothing."""
+        graph = dependency_graph(self._plan.tasks, self._plan.gates)
+        inside = nx.ancestors(graph, gate_id)
+        for question in self._journal.question_list(run_id=self._run.run_id, status="open"):
+            if question.node in inside:
+                supersede(question, journal=self._journal, why=f"{gate_id} {_NOT_NEEDED}")
 
     def _ask(self, question: Question) -> None:
         body = {
