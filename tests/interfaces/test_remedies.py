@@ -1,0 +1,141 @@
+"""`gtm runs answer|waive|tick`, as a person meets them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.interfaces.conftest import Said
+
+_ASK = ("define-profiles", "--initiative", "PLG Onboarding", "--channels", "web,in-app")
+PRIYA = ("--as", "priya", "--reason", "x")
+_AWAY = """
+[agents.testing-lead]
+disabled = true
+reason = "on leave"
+
+[agents.governance]
+away_until = 2199-12-31
+"""
+
+
+@pytest.fixture
+def stuck(workspace: Path, gtm: Callable[..., Said]) -> tuple[str, Said]:
+    """Give a run whose measurability nobody can do, and what the command said."""
+    config = workspace / "gtm.toml"
+    config.write_text(config.read_text() + _AWAY)
+    said = gtm(*_ASK)
+    run = gtm("runs", "list").out.split()[0]
+    return run, said
+
+
+def test_a_task_that_nobody_can_do_goes_to_the_ladder_with_the_next_command(stuck: tuple[str, Said]) -> None:
+    run, said = stuck
+    assert said.code == 5
+    assert (
+        "testing-lead is unavailable: disabled in gtm.toml: on leave; "
+        "governance is unavailable: out of office until 2199-12-31"
+    ) in said.out
+    assert f'gtm runs answer {run}/3.2-remedy-1 retry --as marco --reason "…"' in said.out
+
+
+def test_after_the_agents_are_back_retry_brings_the_run_to_its_sign_off(
+    workspace: Path, gtm: Callable[..., Said], stuck: tuple[str, Said]
+) -> None:
+    run, _ = stuck
+    config = workspace / "gtm.toml"
+    config.write_text(config.read_text().replace(_AWAY, ""))
+    said = gtm("runs", "answer", f"{run}/3.2-remedy-1", "retry", "--as", "marco", "--reason", "back again")
+    assert said.code == 5, said.err
+    said = gtm("runs", "answer", f"{run}/3.3-remedy-1", "retry", "--as", "marco", "--reason", "back again")
+    assert said.code == 4, said.err
+    story = gtm("runs", "show", run).out
+    assert "marco (claimed) said: try again (3.2-remedy-1). Reason: back again" in story
+    assert "asked priya to sign off the profiles (sign-off)" in story
+
+
+def test_skip_says_which_later_task_cannot_do_without_it(
+    gtm: Callable[..., Said], stuck: tuple[str, Said]
+) -> None:
+    run, _ = stuck
+    gtm("runs", "answer", f"{run}/3.2-remedy-1", "skip", "--as", "marco", "--reason", "not needed")
+    said = gtm("runs", "answer", f"{run}/3.3-remedy-1", "skip", "--as", "marco", "--reason", "not needed")
+    assert said.code == 8
+    assert "4.1 write-outputs cannot be done without measurability, governance" in said.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("answer", "QUESTION", "retry", "--as", "nobody", "--reason", "x"), 2, "--as 'nobody' is nobody in"),
+        (("answer", "QUESTION", "retry", "--as", "marco", "--reason", " "), 2, "an answer needs a reason"),
+        (("answer", "nothing", "retry", "--as", "marco", "--reason", "x"), 2, "no question 'nothing'"),
+        (
+            ("waive", "RUN", "gate-9", "--arm", "3.2", *PRIYA),
+            2,
+            "'gate-9' is no merge",
+        ),
+        (
+            ("waive", "RUN", "", "--arm", "3.2", *PRIYA),
+            2,
+            "no waiver: its gate cannot",
+        ),
+        (
+            ("waive", "RUN", "gate-2", "--arm", "3.2", *PRIYA, "--until", "soon"),
+            2,
+            "--until 'soon' is neither a duration nor a date",
+        ),
+        (
+            (
+                "waive",
+                "RUN",
+                "gate-2",
+                "--arm",
+                "3.2",
+                "--as",
+                "priya",
+                "--reason",
+                "x",
+                "--until",
+                "2020-01-01",
+            ),
+            2,
+            "the waiver would have expired already",
+        ),
+    ],
+)
+def test_what_cannot_be_said_changes_nothing(
+    gtm: Callable[..., Said],
+    stuck: tuple[str, Said],
+    arguments: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    run, _ = stuck
+    before = gtm("runs", "show", run, "--json").out
+    words = {"QUESTION": f"{run}/3.2-remedy-1", "RUN": run}
+    said = gtm("runs", *(words.get(word, word) for word in arguments))
+    assert (said.code, message in said.err) == (code, True), said.err
+    assert "next: " in said.err
+    assert gtm("runs", "show", run, "--json").out == before
+
+
+def test_an_approval_is_not_answered_like_a_failed_task(workspace: Path, gtm: Callable[..., Said]) -> None:
+    assert workspace.is_dir()
+    gtm(*_ASK)
+    run = gtm("runs", "list").out.split()[0]
+    said = gtm("runs", "answer", f"{run}/sign-off", "retry", *PRIYA)
+    assert said.code == 2
+    assert "sign-off is no question about a failed task" in said.err
+
+
+def test_tick_says_that_nothing_is_due(gtm: Callable[..., Said], stuck: tuple[str, Said]) -> None:
+    assert stuck[0]
+    assert gtm("runs", "tick").out == "nothing is due\n"
+    assert json.loads(gtm("runs", "tick", "--json").out) == {"settled": [], "runs": []}
