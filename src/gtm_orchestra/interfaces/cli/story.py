@@ -114,11 +114,15 @@ def _channel_lines(space: Workspace, segment: Segment) -> list[str]:
 
 def question_line(question: Question) -> str:
     """Return one line on an open question: what, whom, until when, and what silence means."""
-    approvers = " or ".join(question.body["approvers"]) or "nobody (give somebody the role in gtm.toml)"
+    body = question.body
+    asked = body.get("asked") or body["approvers"]
+    waits_for = " or ".join(asked) or "nobody (give somebody the role in gtm.toml)"
+    others = [name for name in body["approvers"] if name not in asked]
+    too = f" ({', '.join(others)} may answer too)" if others else ""
     return (
-        f"Waits for {approvers}: {question.body['action']}, by {question.due_at:%d %B %Y %H:%M} UTC. "
-        f"If nobody answers: {question.body['on_silence'] or 'nothing changes.'} No clock is running here: "
-        "deadlines are settled by the next command."
+        f"Waits for {waits_for}{too}: {body['action']}, by {question.due_at:%d %B %Y %H:%M} UTC. "
+        f"If nobody answers: {body['on_silence'] or 'nothing changes.'} No clock is running here: "
+        "'gtm runs tick' settles what is overdue."
     )
 
 
