@@ -158,3 +158,14 @@ def test_the_library_sets_no_signal_handler(workspace: Path, gtm: Callable[..., 
     assert [handlers for handlers in seen if handlers[1] != before[1]] == []
     gtm("runs", "resume")
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+def test_a_run_that_waits_is_told_and_watched_no_longer(asked: str, gtm: Callable[..., Said]) -> None:
+    said = gtm("runs", "watch")
+    assert said.code == 4
+    assert said.out.splitlines()[0].endswith("  started")
+    assert said.out.splitlines()[-1].startswith("Waits for priya: ")
+    lines = gtm("runs", "watch", asked, "--json").out.splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    assert events[-1]["kind"] == "run.status"

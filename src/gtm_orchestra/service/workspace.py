@@ -32,6 +32,7 @@ from gtm_orchestra.service.handlers import load_handlers
 from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
 from gtm_orchestra.service.people import Ticked, due_runs, settle_for, unavailable_because, waiver_entry
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
+from gtm_orchestra.service.watching import watched
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
@@ -40,12 +41,12 @@ from gtm_orchestra.state.locks import held, is_held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDefinition, PlanDocument
-    from gtm_orchestra.state.journal import Question
+    from gtm_orchestra.state.journal import Question, Record
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Workspace"]
@@ -360,6 +361,10 @@ class Workspace:
         settled = settle(self.journal, now)
         due = due_runs(self.journal, settled, now) if self.control.paused() is None else ()
         return Ticked(settled, tuple(_blocking(self._driver.drive(run_id, resumed=True)) for run_id in due))
+
+    def watch(self, run_id: str, *, pause: Callable[[], None]) -> Iterator[Record]:
+        """Yield a run's events as they come, until it ends or waits; `pause` is called between two looks."""
+        return watched(self.journal, run_id, state_of=self.state_of, pause=pause)
 
     def cancel(self, run_id: str, *, reason: str, actor: str | None = None) -> Cancelled:
         """End a run; see `RunControl.cancel`."""

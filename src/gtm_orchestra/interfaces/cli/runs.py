@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,19 +14,22 @@ from gtm_orchestra.interfaces.cli.options import (
     emit,
     json_option,
     open_workspace,
+    plain,
     workspace_option,
 )
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
 from gtm_orchestra.interfaces.cli.remedies import answer_question, tick, waive
 from gtm_orchestra.interfaces.cli.stopping import stoppable
-from gtm_orchestra.interfaces.cli.story import exit_code_of, question_line
+from gtm_orchestra.interfaces.cli.story import exit_code_of, exit_code_of_status, question_line
 from gtm_orchestra.interfaces.cli.tale import line_of
 from gtm_orchestra.service.control import paused_words
 
 if TYPE_CHECKING:
     from gtm_orchestra.service.workspace import Workspace
-    from gtm_orchestra.state.journal import RunRow
+    from gtm_orchestra.state.journal import Record, RunRow
+
+_LOOK_EVERY_S = 0.5
 
 
 @click.group()
@@ -75,10 +80,7 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
         *[f"{record.at:%Y-%m-%d %H:%M:%S}  {line}" for record in records if (line := line_of(record, plan))],
     ]
     lines += [question_line(q) for q in space.journal.question_list(run_id=run_id, status="open")]
-    events = [
-        {"seq": r.seq, "at": r.at.isoformat(), "kind": r.kind, "node": r.node, "body": r.body}
-        for r in records
-    ]
+    events = [_event(record) for record in records]
     emit("\n".join(lines), {**_document(row), "events": events}, as_json=as_json)
 
 
@@ -93,6 +95,33 @@ def resume(workspace: str, run_id: str, *, as_json: bool) -> int:
         segment = space.resume(_run_id(space, run_id))
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
+
+
+@runs.command("watch")
+@click.argument("run_id", metavar="[RUN]", default="latest")
+@workspace_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document a line, one line an event.")
+def watch(workspace: str, run_id: str, *, as_json: bool) -> int:
+    """Follow a run that another process drives, until it ends or waits for a person.
+
+    The exit code is that of where the run stands then.
+    """
+    space = open_workspace(workspace)
+    run_id = _run_id(space, run_id)
+    row = space.journal.run(run_id)
+    plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
+    for record in space.watch(run_id, pause=lambda: time.sleep(_LOOK_EVERY_S)):
+        if as_json:
+            click.echo(json.dumps(_event(record), ensure_ascii=False))
+        elif line := line_of(record, plan):
+            click.echo(plain(f"{record.at:%Y-%m-%d %H:%M:%S}  {line}"))
+    row = space.journal.run(run_id)
+    if not as_json:
+        for question in space.journal.question_list(run_id=run_id, status="open"):
+            click.echo(plain(question_line(question)))
+        if space.state_of(row) == "interrupted":
+            click.echo(f"no process drives it. Next: gtm runs resume {run_id}")
+    return exit_code_of_status(row.status)
 
 
 @runs.command("cancel")
@@ -133,6 +162,16 @@ def _run_id(space: Workspace, text: str) -> str:
     if not rows:
         raise UsageError("nothing has been run", hint="start with 'gtm define-profiles'")
     return rows[-1].run_id
+
+
+def _event(record: Record) -> dict[str, Any]:
+    return {
+        "seq": record.seq,
+        "at": record.at.isoformat(),
+        "kind": record.kind,
+        "node": record.node,
+        "body": record.body,
+    }
 
 
 def _document(row: RunRow) -> dict[str, Any]:

@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from gtm_orchestra.service.workspace import Workspace
     from gtm_orchestra.state.journal import Question
 
-__all__ = ["exit_code_of", "question_line", "report_path", "segment_text", "shown_path"]
+__all__ = [
+    "exit_code_of",
+    "exit_code_of_status",
+    "question_line",
+    "report_path",
+    "segment_text",
+    "shown_path",
+]
 
 _EXIT_CODES = {
     "done": 0,
@@ -42,7 +49,12 @@ _HEADLINES = {
 
 def exit_code_of(segment: Segment) -> int:
     """Return the exit code that a run's status stands for."""
-    return _EXIT_CODES.get(segment.status, 1)
+    return exit_code_of_status(segment.status)
+
+
+def exit_code_of_status(status: str) -> int:
+    """Return the exit code that a status stands for; "running" is that of a run which nobody drives."""
+    return _EXIT_CODES.get(status, 1)
 
 
 def segment_text(space: Workspace, segment: Segment) -> str:
