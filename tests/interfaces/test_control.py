@@ -169,3 +169,45 @@ def test_a_run_that_waits_is_told_and_watched_no_longer(asked: str, gtm: Callabl
     events = [json.loads(line) for line in lines]
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert events[-1]["kind"] == "run.status"
+
+
+def test_a_task_is_done_again_and_a_run_is_moved_over(
+    asked: str, workspace: Path, gtm: Callable[..., Said]
+) -> None:
+    again = gtm("runs", "resume", "--from", "3.1", "--reason", "new mapping", "--as", "marco")
+    assert again.code == 4, again.err
+    assert "done again: 3.1, gate-2, 4.1, 4.2, sign-off\n" in again.err
+    assert "marco (claimed) let 3.1 activation-mapping be done again" in gtm("runs", "show").out
+    view = next((workspace / ".claude" / "plans").glob("plan-*.json"))
+    document = json.loads(view.read_text())
+    document["stages"][2]["tasks"][0]["purpose"] = "Map them otherwise."
+    view.write_text(json.dumps(document))
+    assert gtm("plan", "verify", "--adopt", "--reason", "otherwise", "--as", "marco").code == 0
+    refused = gtm("runs", "resume")
+    assert refused.code == 7
+    assert f"gtm runs move {asked} --dry-run" in refused.err
+    planned = gtm("runs", "move", "--dry-run")
+    assert planned.code == 10
+    lines = planned.out.splitlines()
+    assert "3.1        done again its purpose changed" in lines
+    assert "2.1        kept       nothing that it hangs on has changed" in lines
+    assert lines[-1] == "nothing was changed: this was a dry run"
+    moved = gtm("runs", "move", "--reason", "otherwise", "--as", "marco")
+    assert (moved.code, moved.out.splitlines()[-1]) == (0, f"Next: gtm runs resume {asked}")
+    assert gtm("runs", "resume").code == 4
+    assert "moved it from revision 1 to 2: otherwise. Kept: 1.1, 1.2" in gtm("runs", "show").out
+    assert gtm("plan", "verify").code == 0
+
+
+def test_a_changed_input_revises_the_plan_and_moves_the_run(asked: str, gtm: Callable[..., Said]) -> None:
+    for wrong, words in (("colour=red", "colour cannot be changed"), ("channels", "names no value")):
+        said = gtm("runs", "resume", "--input", wrong, "--reason", "r", "--as", "marco")
+        assert (said.code, words in said.err) == (2, True), said.err
+    same = gtm("runs", "resume", "--input", "channels=web", "--reason", "r", "--as", "marco")
+    assert "the inputs are what they were" in same.err
+    said = gtm("runs", "resume", "--input", "channels=web,email", "--reason", "also email", "--as", "marco")
+    assert said.code == 4, said.err
+    assert "1.1        done again the plan's inputs and channels changed\n" in said.err
+    row = Workspace.open(".").journal.run_list()[-1]
+    assert (row.run_id, row.revision) == (asked, 2)
+    assert gtm("plan", "verify").code == 0

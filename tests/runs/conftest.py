@@ -17,13 +17,13 @@ from gtm_orchestra.model import Model
 from gtm_orchestra.plans.blueprint import Filling, fill, parse_blueprint
 from gtm_orchestra.plans.model import Change, PlanDefinition
 from gtm_orchestra.plans.review import Review
-from gtm_orchestra.policy.decisions import Actor
+from gtm_orchestra.policy.decisions import Actor, resolve_actor
 from gtm_orchestra.runs.clocks import settle
 from gtm_orchestra.runs.driver import Driver, Segment
 from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.questions import Answer, Decision, decide
 from gtm_orchestra.runs.services import Environment
-from gtm_orchestra.service.control import RunControl
+from gtm_orchestra.service.control import Revise, RunControl
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
@@ -87,6 +87,10 @@ class Stage:
         self.control = RunControl(
             self.journal,
             self.halts,
+            self.plans,
+            locks=self.root / ".gtm" / "locks",
+            actor=lambda claimed: resolve_actor(self.config, claimed=claimed, os_user="guest"),
+            revise=Revise(lambda *_: pytest.fail("no command"), lambda *_: pytest.fail("no command")),
             refresh_view=lambda plan_id: self.driver.refresh_view(plan_id),  # noqa: PLW0108 - made later
             clock=lambda: self.now,
         )

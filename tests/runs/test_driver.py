@@ -238,7 +238,8 @@ def test_a_plan_that_has_moved_on_is_not_run(stage: Stage) -> None:
         stage.drive()
     assert str(raised.value) == (
         "run-1 executes revision 1; its plan is at revision 2; "
-        "start a new run: the plan has changed, and what was approved must be what runs"
+        "what was approved must be what runs. To see what it would keep: gtm runs move run-1 --dry-run; "
+        'to move it over: gtm runs move run-1 --reason "…"; or run gtm define-profiles again for a new run'
     )
     assert stage.calls == []
 

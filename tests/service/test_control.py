@@ -8,7 +8,6 @@ import pytest
 from tests.runs.conftest import PLAN_ID, Stage
 
 from gtm_orchestra.errors import ConflictError, IntegrityError, PausedError, PolicyError, UsageError
-from gtm_orchestra.policy.decisions import Actor
 from gtm_orchestra.state.journal import Entry
 
 if TYPE_CHECKING:
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from tests.runs.conftest import Result
 
     from gtm_orchestra.agents.registry import TaskContext
-
-MARCO = Actor("marco", "claimed")
-STRANGER = Actor("os:guest", "os-user")
 
 
 @pytest.fixture
@@ -34,7 +30,7 @@ def _pauses_in(stage: Stage, kind: str) -> None:
 
     def work(_ctx: TaskContext) -> Result:
         other = Stage(stage.root)
-        other.control.pause(MARCO, reason="the source is being moved")
+        other.control.pause(reason="the source is being moved", actor="marco")
         return stage.go()
 
     stage.work[kind] = work
@@ -57,7 +53,7 @@ def test_a_pause_lets_the_task_at_work_finish_and_begins_no_further_one(stage: S
 
 
 def test_a_pause_outlives_its_process_and_nothing_starts_or_resumes(stage: Stage) -> None:
-    stage.control.pause(MARCO, reason="audit week")
+    stage.control.pause(reason="audit week", actor="marco")
     stage.reopen()
     with pytest.raises(PausedError) as raised:
         stage.control.refuse_if_paused()
@@ -72,7 +68,7 @@ def test_a_lifted_pause_names_what_it_held_up_and_the_run_goes_on(stage: Stage) 
     _pauses_in(stage, "profile-definition")
     stage.drive()
     stage.reopen()
-    assert [row.run_id for row in stage.control.lift(MARCO, reason="moved")] == ["run-1"]
+    assert [row.run_id for row in stage.control.lift(reason="moved", actor="marco")] == ["run-1"]
     stage.control.refuse_if_paused()
     stage.calls.clear()
     assert stage.drive(resumed=True).status == "waiting"
@@ -80,15 +76,15 @@ def test_a_lifted_pause_names_what_it_held_up_and_the_run_goes_on(stage: Stage) 
 
 
 def test_a_second_pause_changes_nothing_and_says_who_was_first(stage: Stage) -> None:
-    stage.control.pause(MARCO, reason="audit week")
+    stage.control.pause(reason="audit week", actor="marco")
     stage.pass_time(hours=1)
-    again = stage.control.pause(Actor("priya", "claimed"), reason="me too")
+    again = stage.control.pause(reason="me too", actor="priya")
     assert (again.by, again.why, len(stage.halts.entries())) == ("marco", "audit week", 1)
 
 
 def test_a_decision_is_taken_while_everything_is_paused_but_nothing_goes_on_from_it(stage: Stage) -> None:
     stage.drive()
-    stage.control.pause(MARCO, reason="audit week")
+    stage.control.pause(reason="audit week", actor="marco")
     # The sign-off is the last node, so that nothing is left to hold up.
     assert stage.decide("approved").status == "done"
 
@@ -112,32 +108,32 @@ def test_a_task_that_waited_for_its_slot_does_not_begin_after_a_pause(tmp_path: 
 
 @pytest.mark.parametrize("what", ["pause", "lift", "cancel"])
 def test_only_a_known_person_with_a_reason_has_control(stage: Stage, what: str) -> None:
-    def act(who: Actor, why: str) -> None:
+    def act(who: str | None, why: str) -> None:
         match what:
             case "pause":
-                stage.control.pause(who, reason=why)
+                stage.control.pause(reason=why, actor=who)
             case "lift":
-                stage.control.lift(who, reason=why)
+                stage.control.lift(reason=why, actor=who)
             case _:
-                stage.control.cancel("run-1", who, reason=why)
+                stage.control.cancel("run-1", reason=why, actor=who)
 
     with pytest.raises(PolicyError, match=r"^'guest' is nobody in gtm\.toml \[people\]"):
-        act(STRANGER, "because")
+        act(None, "because")
     with pytest.raises(UsageError, match="needs a reason"):
-        act(MARCO, "  ")
+        act("marco", "  ")
     assert stage.halts.entries() == ()
     assert [r.kind for r in stage.journal.records("run-1")] == ["run.started"]
 
 
 def test_what_is_not_paused_cannot_be_lifted(stage: Stage) -> None:
     with pytest.raises(UsageError) as raised:
-        stage.control.lift(MARCO, reason="go on")
+        stage.control.lift(reason="go on", actor="marco")
     assert str(raised.value) == "nothing is paused; see 'gtm runs list'"
 
 
 def test_a_cancelled_run_closes_its_questions_and_is_driven_no_more(stage: Stage) -> None:
     stage.drive()
-    done = stage.control.cancel("run-1", MARCO, reason="wrong audience")
+    done = stage.control.cancel("run-1", reason="wrong audience", actor="marco")
     assert (done.news, done.run.status, done.closed, done.live) == (
         True,
         "cancelled",
@@ -157,9 +153,9 @@ def test_a_cancelled_run_closes_its_questions_and_is_driven_no_more(stage: Stage
 
 
 def test_to_cancel_again_changes_nothing(stage: Stage) -> None:
-    stage.control.cancel("run-1", MARCO, reason="wrong audience")
+    stage.control.cancel("run-1", reason="wrong audience", actor="marco")
     events = len(stage.journal.records("run-1"))
-    again = stage.control.cancel("run-1", Actor("priya", "claimed"), reason="other")
+    again = stage.control.cancel("run-1", reason="other", actor="priya")
     assert (again.news, again.why) == (False, "wrong audience")
     assert (len(stage.journal.records("run-1")), len(stage.halts.entries())) == (events, 1)
 
@@ -169,14 +165,14 @@ def test_a_cancellation_that_died_half_way_is_finished_by_the_same_command(stage
     body = {"why": "wrong audience", "by": "marco", "identity": "claimed"}
     stage.journal.append("run-1", Entry("run.cancelled", "", body), durable=True)
     stage.reopen()
-    done = stage.control.cancel("run-1", MARCO, reason="again")
+    done = stage.control.cancel("run-1", reason="again", actor="marco")
     assert (done.run.status, done.closed) == ("cancelled", ("run-1/sign-off",))
     assert stage.halts.cancelled("run-1") is not None
 
 
 def test_a_run_at_work_stops_once_another_process_cancels_it(stage: Stage) -> None:
     def work(_ctx: TaskContext) -> Result:
-        Stage(stage.root).control.cancel("run-1", MARCO, reason="wrong audience")
+        Stage(stage.root).control.cancel("run-1", reason="wrong audience", actor="marco")
         return stage.go()
 
     stage.work["profile-definition"] = work
@@ -205,7 +201,7 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage) -> None:
     stage.drive()
     stage.decide("approved")
     with pytest.raises(ConflictError) as raised:
-        stage.control.cancel("run-1", MARCO, reason="too late")
+        stage.control.cancel("run-1", reason="too late", actor="marco")
     assert str(raised.value) == (
         "run-1 has ended already: done; there is nothing to cancel; "
         "'gtm runs ripcord' takes back what it has changed outside"
@@ -220,7 +216,7 @@ def test_a_cancelled_run_says_what_is_live(stage: Stage) -> None:
     recorded = {"key": "k1", "phase": "recorded"}
     stage.journal.append("run-1", Entry("effect.outcome", "4.1", recorded))
     stage.journal.append("run-1", Entry("effect.undone", "4.1", {"key": "k3", "phase": "undone"}))
-    done = stage.control.cancel("run-1", MARCO, reason="wrong audience")
+    done = stage.control.cancel("run-1", reason="wrong audience", actor="marco")
     assert [(e.name, e.environment, e.certain) for e in done.live] == [
         ("publish k1 on sdk in staging", "staging", True),
         ("publish k2 on sdk in staging", "staging", False),
@@ -248,7 +244,7 @@ def test_a_process_that_is_told_to_end_finishes_what_is_at_work_and_the_run_can_
 
 
 def test_a_changed_notice_is_noticed(stage: Stage) -> None:
-    stage.control.pause(MARCO, reason="audit week")
+    stage.control.pause(reason="audit week", actor="marco")
     path = stage.root / ".gtm" / "halts.jsonl"
     path.write_bytes(path.read_bytes().replace(b"marco", b"elena"))
     with pytest.raises(IntegrityError, match=r"^halts\.jsonl was changed at entry 1"):
@@ -257,8 +253,8 @@ def test_a_changed_notice_is_noticed(stage: Stage) -> None:
 
 def test_half_a_notice_counts_for_nothing(stage: Stage) -> None:
     path = stage.root / ".gtm" / "halts.jsonl"
-    stage.control.pause(MARCO, reason="audit week")
+    stage.control.pause(reason="audit week", actor="marco")
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:20])
-    stage.control.lift(MARCO, reason="over")
+    stage.control.lift(reason="over", actor="marco")
     assert [halt.what for halt in stage.halts.entries()] == ["paused", "lifted"]

@@ -104,7 +104,9 @@ class Driver:
         if latest.digest != run.digest:
             raise ConflictError(
                 f"{run.run_id} executes revision {run.revision}; its plan is at revision {latest.number}",
-                hint="start a new run: the plan has changed, and what was approved must be what runs",
+                hint="what was approved must be what runs. To see what it would keep: "
+                f"gtm runs move {run.run_id} --dry-run; to move it over: "
+                f'gtm runs move {run.run_id} --reason "…"; or run gtm {run.command} again for a new run',
             )
         return next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision).definition
 

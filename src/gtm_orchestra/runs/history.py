@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.plans.model import Waiver
 from gtm_orchestra.plans.outcome import Outcome
@@ -93,9 +93,8 @@ class History:
                 self.void.add(str(body["question_id"]))
             case "decision":
                 self._answer(node, body)
-            case "run.rewound":
-                for name in body["nodes"] if isinstance(body["nodes"], list) else ():
-                    self._forget(str(name))
+            case "run.rewound" | "run.moved":
+                self._take_back(body)
             case "run.cancelled" | "ripcord":
                 self.stopped = str(body["why"])
             case "escalation":
@@ -125,6 +124,14 @@ class History:
             case "take-substitute":
                 self._forget(node)
                 self.chosen[node] = str(body["substitute"])
+
+    def _take_back(self, body: dict[str, Any]) -> None:
+        """Let nodes be done afresh, and what was decided on them be asked anew."""
+        self.void.update(body["asked_anew"])
+        for name in body["nodes"]:
+            self._forget(name)
+            self.remedies.pop(name, None)
+            self.waits_until.pop(name, None)
 
     def _forget(self, node: str) -> None:
         """Let a node be done afresh."""

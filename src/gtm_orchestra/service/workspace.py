@@ -27,12 +27,11 @@ from gtm_orchestra.runs.projection import project
 from gtm_orchestra.runs.questions import Answer, Decision, decide, supersede
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
-from gtm_orchestra.service.control import Cancelled, RunControl
+from gtm_orchestra.service.control import Revise, RunControl
 from gtm_orchestra.service.handlers import load_handlers
 from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
 from gtm_orchestra.service.people import Ticked, due_runs, settle_for, unavailable_because, waiver_entry
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
-from gtm_orchestra.service.watching import watched
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
@@ -41,12 +40,12 @@ from gtm_orchestra.state.locks import held, is_held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDefinition, PlanDocument
-    from gtm_orchestra.state.journal import Question, Record
+    from gtm_orchestra.state.journal import Question
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Workspace"]
@@ -157,8 +156,17 @@ class Workspace:
 
     @cached_property
     def control(self) -> RunControl:
-        """Stopping what goes on, and taking it back: pause everything, cancel a run."""
-        return RunControl(self.journal, self.halts, refresh_view=self.restore_view, clock=self._clock)
+        """Control over runs: pause everything, cancel, go back to a task, move over to a new revision."""
+        return RunControl(
+            self.journal,
+            self.halts,
+            self.plans,
+            locks=self._locks,
+            actor=self.actor,
+            revise=Revise(self.preview, self.plan),
+            refresh_view=self.restore_view,
+            clock=self._clock,
+        )
 
     def define_profiles(self, *, actor: str | None = None, **inputs: Any) -> Revision:  # noqa: ANN401 - see DefineProfilesInputs
         """Make, or revise, the plan that says which profiles can be personalised for an initiative.
@@ -361,14 +369,6 @@ class Workspace:
         settled = settle(self.journal, now)
         due = due_runs(self.journal, settled, now) if self.control.paused() is None else ()
         return Ticked(settled, tuple(_blocking(self._driver.drive(run_id, resumed=True)) for run_id in due))
-
-    def watch(self, run_id: str, *, pause: Callable[[], None]) -> Iterator[Record]:
-        """Yield a run's events as they come, until it ends or waits; `pause` is called between two looks."""
-        return watched(self.journal, run_id, state_of=self.state_of, pause=pause)
-
-    def cancel(self, run_id: str, *, reason: str, actor: str | None = None) -> Cancelled:
-        """End a run; see `RunControl.cancel`."""
-        return self.control.cancel(run_id, self.actor(actor), reason=reason)
 
     def questions(self, *, every: bool = False) -> tuple[Question, ...]:
         """Return the questions that wait for a person; with `every`, the closed ones too."""

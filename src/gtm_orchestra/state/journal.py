@@ -180,6 +180,12 @@ class Journal:
             self._append(execute, run_id, [Entry("run.status", "", {"status": status, "why": why})])
             return status
 
+    def move(self, run_id: str, entry: Entry, *, revision: int, digest: str) -> None:
+        """Let a run execute another revision of its plan, and write the event that says so; durable."""
+        with prepared(self._engine, durable=True) as execute:
+            execute(_MOVE_RUN, {"run": run_id, "new_revision": revision, "new_digest": digest})
+            self._append(execute, run_id, [entry])
+
     def run(self, run_id: str) -> RunRow:
         """Return one run.
 
@@ -308,6 +314,11 @@ _STATUS_OF_RUN = sa.select(runs.c.status).where(runs.c.run_id == sa.bindparam("r
 _SET_STATUS = (
     runs.update().where(runs.c.run_id == sa.bindparam("run")).values(status=sa.bindparam("new_status"))
 )
+_MOVE_RUN = (
+    runs.update()
+    .where(runs.c.run_id == sa.bindparam("run"))
+    .values(revision=sa.bindparam("new_revision"), digest=sa.bindparam("new_digest"))
+)
 _QUESTIONS = sa.select(questions).order_by(questions.c.asked_at, questions.c.question_id)
 _QUESTIONS_OF_RUN = _QUESTIONS.where(questions.c.run_id == sa.bindparam("run"))
 _QUESTION = sa.select(questions).where(questions.c.question_id == sa.bindparam("question"))
@@ -348,10 +359,12 @@ def _records(execute: _Execute, run_id: str) -> tuple[Record, ...]:
 
 def _check_run(row: Mapping[Any, Any], found: Sequence[Record]) -> None:
     """Refuse a run's row that says something else than the run's events."""
-    status = "running"
+    said = {**(found[0].body if found else {}), "status": "running"}
     for record in found:
-        status = str(record.body["status"]) if record.kind == "run.status" else status
-    said = {**(found[0].body if found else {}), "status": status}
+        if record.kind == "run.status":
+            said["status"] = str(record.body["status"])
+        elif record.kind == "run.moved":
+            said |= {"revision": record.body["to"], "digest": record.body["digest"]}
     wrong = sorted(name for name, value in said.items() if row[name] != value)
     if wrong or not found:
         raise IntegrityError(

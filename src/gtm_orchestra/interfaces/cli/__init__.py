@@ -26,7 +26,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
         "Say which profiles can be personalised, and what blocks.",
     ),
     "plan": ("plans", "plan", "Look at plans: list, show, review, graph, log, verify, diff, schema."),
-    "runs": ("runs", "runs", "Look at runs and take them up again: list, show, watch, resume, cancel."),
+    "runs": ("runs", "runs", "Look at runs and take them up again: list, show, watch, resume, move, cancel."),
     "pause": ("pause", "pause", "Let nothing start or resume, until somebody lifts it."),
     "approvals": ("approvals", "approvals", "Decide what waits for you: list, show, approve, reject."),
 }

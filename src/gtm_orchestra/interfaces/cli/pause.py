@@ -32,10 +32,10 @@ def pause(workspace: str, actor: str | None, reason: str, *, every: bool, off: b
     space = open_workspace(workspace)
     control = space.control
     if every:
-        paused = control.pause(space.actor(actor), reason=reason)
+        paused = control.pause(reason=reason, actor=actor)
         text = f'{paused_words(paused)}\nNext, to lift it: gtm pause --off --reason "…" --as HANDLE'
     elif off:
-        held_up = control.lift(space.actor(actor), reason=reason)
+        held_up = control.lift(reason=reason, actor=actor)
         lines = ["the pause is lifted; what it held up is not taken up by itself"]
         text = "\n".join([*lines, *[f"Next: gtm runs resume {row.run_id}" for row in held_up]])
     else:

@@ -24,8 +24,10 @@ from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, exit_code_of_status, question_line
 from gtm_orchestra.interfaces.cli.tale import line_of
 from gtm_orchestra.service.control import paused_words
+from gtm_orchestra.service.watching import watched
 
 if TYPE_CHECKING:
+    from gtm_orchestra.runs.replan import Replan
     from gtm_orchestra.service.workspace import Workspace
     from gtm_orchestra.state.journal import Record, RunRow
 
@@ -86,15 +88,67 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
 
 @runs.command("resume")
 @click.argument("run_id", metavar="[RUN]", default="latest")
+@click.option("--from", "node", default=None, help="Do this task or gate and everything behind it again.")
+@click.option("--input", "inputs", multiple=True, help="NAME=VALUE: revise the plan and move the run over.")
+@click.option("--reason", default="", help="Why, for --from and --input.")
 @workspace_option
+@actor_option
 @json_option
-def resume(workspace: str, run_id: str, *, as_json: bool) -> int:
+def resume(
+    workspace: str,
+    actor: str | None,
+    run_id: str,
+    node: str | None,
+    inputs: tuple[str, ...],
+    reason: str,
+    *,
+    as_json: bool,
+) -> int:
     """Take a run up again: nothing that is finished runs again; what failed is tried afresh."""
     with shown_progress(quiet=as_json) as progress, stoppable() as ending:
         space = open_workspace(workspace, progress=progress, ending=ending)
-        segment = space.resume(_run_id(space, run_id))
+        run_id = _run_id(space, run_id)
+        if inputs:
+            found = space.control.change_inputs(run_id, _named(inputs), reason=reason, actor=actor)
+            click.echo(plain("\n".join(_move_lines(found))), err=True)
+        if node is not None:
+            again = space.control.rewind(run_id, node, reason=reason, actor=actor)
+            click.echo(f"done again: {', '.join(again)}", err=True)
+        segment = space.resume(run_id)
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
+
+
+@runs.command("move")
+@click.argument("run_id", metavar="[RUN]", default="latest")
+@click.option("--dry-run", is_flag=True, help="Only say what would be kept, done again or void.")
+@click.option("--reason", default="", help="Why; the audit trail keeps it.")
+@workspace_option
+@actor_option
+@json_option
+def move(workspace: str, actor: str | None, run_id: str, reason: str, *, dry_run: bool, as_json: bool) -> int:
+    """Move an unfinished run over to the latest revision of its plan; what has not changed is kept.
+
+    Approvals were given to the old revision: they are asked for anew. It is refused if something that is
+    live would lose the gate that protects it.
+    """
+    space = open_workspace(workspace)
+    run_id = _run_id(space, run_id)
+    if dry_run:
+        found = space.control.planned_move(run_id)
+        lines = [*_move_lines(found), *[f"refused: {why}" for why in found.refusals]]
+        lines.append("nothing was changed: this was a dry run")
+        code = 3 if found.refusals else 10
+    else:
+        found = space.control.move(run_id, reason=reason, actor=actor)
+        lines, code = [*_move_lines(found), f"Next: gtm runs resume {run_id}"], 0
+    document = {
+        **_document(space.journal.run(run_id)),
+        "moves": [one.__dict__ for one in found.moves],
+        "refusals": list(found.refusals),
+    }
+    emit("\n".join(lines), document, as_json=as_json)
+    return code
 
 
 @runs.command("watch")
@@ -110,7 +164,11 @@ def watch(workspace: str, run_id: str, *, as_json: bool) -> int:
     run_id = _run_id(space, run_id)
     row = space.journal.run(run_id)
     plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
-    for record in space.watch(run_id, pause=lambda: time.sleep(_LOOK_EVERY_S)):
+
+    def pause() -> None:
+        time.sleep(_LOOK_EVERY_S)
+
+    for record in watched(space.journal, run_id, state_of=space.state_of, pause=pause):
         if as_json:
             click.echo(json.dumps(_event(record), ensure_ascii=False))
         elif line := line_of(record, plan):
@@ -133,7 +191,7 @@ def watch(workspace: str, run_id: str, *, as_json: bool) -> int:
 def cancel(workspace: str, run_id: str, actor: str | None, reason: str, *, as_json: bool) -> None:
     """End a run: no further task begins, its questions are closed, what is live stays live."""
     space = open_workspace(workspace)
-    done = space.cancel(_run_id(space, run_id), reason=reason, actor=actor)
+    done = space.control.cancel(_run_id(space, run_id), reason=reason, actor=actor)
     row = done.run
     lines = [f"{row.run_id}: {'cancelled' if done.news else 'was cancelled before'}. {done.why}"]
     lines += [f"Closed: {question_id}" for question_id in done.closed]
@@ -162,6 +220,19 @@ def _run_id(space: Workspace, text: str) -> str:
     if not rows:
         raise UsageError("nothing has been run", hint="start with 'gtm define-profiles'")
     return rows[-1].run_id
+
+
+def _named(texts: tuple[str, ...]) -> dict[str, str]:
+    named = dict(text.partition("=")[::2] for text in texts)
+    wrong = [text for text in texts if "=" not in text]
+    if wrong:
+        raise UsageError(f"--input {wrong[0][:60]!r} names no value", hint="write --input NAME=VALUE")
+    return {name.strip().replace("-", "_"): value for name, value in named.items()}
+
+
+def _move_lines(found: Replan) -> list[str]:
+    words = {"kept": "kept", "again": "done again", "open": "to do", "void": "void"}
+    return [f"{move.node:<10} {words[move.fate]:<10} {move.why}" for move in found.moves]
 
 
 def _event(record: Record) -> dict[str, Any]:

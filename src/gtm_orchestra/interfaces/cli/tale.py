@@ -84,6 +84,24 @@ def _escalation(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str
     )
 
 
+def _rewound(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
+    again = ", ".join(name for name in body["nodes"] if name != node) or "nothing else"
+    return (
+        f"{body['by']} ({body['identity']}) let {_task(node, plan)} be done again, and behind it {again}: "
+        f"{body['why']}"
+    )
+
+
+def _moved(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
+    _ = node, plan
+    again = [f"{name} ({body['reasons'][name]})" for name in [*body["again"], *body["void"]]]
+    return (
+        f"{body['by']} ({body['identity']}) moved it from revision {body['from']} to {body['to']}: "
+        f"{body['why']}. Kept: {', '.join(body['kept']) or 'nothing'}. "
+        f"No longer counts: {', '.join(again) or 'nothing'}"
+    )
+
+
 def _status(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
     _ = node, plan
     return f"now {body['status']}" + (f": {body['why']}" if body["why"] else "")
@@ -93,6 +111,8 @@ _SENTENCES: dict[str, Callable[[str, Mapping[str, Any], PlanDefinition], str]] =
     "run.started": lambda _node, _body, _plan: "started",
     "run.resumed": lambda _node, _body, _plan: "taken up again",
     "run.status": _status,
+    "run.rewound": _rewound,
+    "run.moved": _moved,
     "run.cancelled": lambda _node, body, _plan: (
         f"cancelled by {body['by']} ({body['identity']}): {body['why']}"
     ),
