@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["actuals_of"]
+__all__ = ["READ", "actuals_of"]
+
+READ = frozenset({"profiles", "inventory", "consent"})  # the output_vars that hold an actual value
 
 _PERCENT = 100.0
 

@@ -100,7 +100,8 @@ class Driver:
         self._plans.write_view(plan_id, document.as_json())
 
     def _definition(self, run: RunRow) -> PlanDefinition:
-        latest = self._plans.latest(run.plan_id)
+        revisions = self._plans.revisions(run.plan_id)
+        latest = revisions[-1] if revisions else self._plans.latest(run.plan_id)
         if latest.digest != run.digest:
             raise ConflictError(
                 f"{run.run_id} executes revision {run.revision}; its plan is at revision {latest.number}",
@@ -108,7 +109,7 @@ class Driver:
                 f"gtm runs move {run.run_id} --dry-run; to move it over: "
                 f'gtm runs move {run.run_id} --reason "…"; or run gtm {run.command} again for a new run',
             )
-        return next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision).definition
+        return next(r for r in revisions if r.number == run.revision).definition
 
     def _close(
         self, run: RunRow, plan: PlanDefinition, outcomes: dict[str, Outcome], *, stopped: str

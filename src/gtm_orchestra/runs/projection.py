@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.plans.model import ApprovalRecord, Artifact, PlanDocument, TaskProgress
-from gtm_orchestra.runs.actuals import actuals_of
+from gtm_orchestra.runs.actuals import READ, actuals_of
 from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.questions import binding_of
 from gtm_orchestra.runs.remediation import remediation_of
@@ -44,8 +44,10 @@ def project(plans: PlanStore, journal: Journal, plan_id: str, *, artifacts: Arti
 
 
 def _results(history: History, artifacts: ArtifactStore) -> dict[str, Any]:
-    """Return the result documents of the latest run that are still whole."""
-    outcomes = [o for o in history.outcomes.values() if o.usable and o.output and artifacts.has(o.output)]
+    """Return the result documents of the latest run that hold actual values and are still whole."""
+    outcomes = [
+        o for o in history.outcomes.values() if o.usable and o.output_var in READ and artifacts.has(o.output)
+    ]
     return {o.output_var: json.loads(artifacts.get(o.output)) for o in outcomes}
 
 

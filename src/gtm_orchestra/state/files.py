@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["append_line", "replace_file", "storage_errors", "sync_path"]
+__all__ = ["append_line", "cut_back", "replace_file", "storage_errors", "sync_path"]
 
 _HINTS = {
     errno.ENOSPC: "free some space and run the same command again; nothing was half-written",
@@ -83,6 +83,12 @@ def append_line(path: Path, line: bytes) -> None:
             os.close(handle)
         if is_new:
             sync_path(path.parent)
+
+
+def cut_back(path: Path, size: int) -> None:
+    """Cut off what stands behind a file's first `size` bytes; the next append makes it durable."""
+    with storage_errors(path.name):
+        os.truncate(path, size)
 
 
 def sync_path(path: Path) -> None:

@@ -22,7 +22,8 @@ __all__ = ["held", "is_held"]
 def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
     """Hold the lock `name` inside a folder for the length of the block.
 
-    The operating system frees it when its holder dies, however it dies.
+    The operating system frees it when its holder dies, however it dies. A lock that others wait for is held
+    for milliseconds, and does not say by whom.
 
     Raises:
         BusyError: Somebody else holds it for longer than `wait_s` seconds; the message says who.
@@ -30,7 +31,8 @@ def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415 - keeps `import gtm_orchestra` light
 
     with storage_errors(f"the lock {name!r}"):
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
         holder = folder / f"{name}.holder"
         lock = FileLock(folder / f"{name}.lock", timeout=wait_s)
         try:
@@ -40,10 +42,11 @@ def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
                 f"{name} is in use by {_who(holder)}", hint="wait until it has finished"
             ) from error
     try:
-        with storage_errors(f"the lock {name!r}"):
-            holder.write_text(
-                json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8"
-            )
+        if not wait_s:
+            with storage_errors(f"the lock {name!r}"):
+                holder.write_text(
+                    json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8"
+                )
         yield
     finally:
         lock.release()

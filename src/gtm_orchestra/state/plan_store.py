@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
@@ -19,7 +19,7 @@ from gtm_orchestra.errors import ConflictError, IntegrityError, PlanFormatError,
 from gtm_orchestra.plans.digest import digest_of
 from gtm_orchestra.plans.model import Change, PlanDefinition
 from gtm_orchestra.plans.parse import MAX_BYTES, canonical_json, parse_json
-from gtm_orchestra.state.files import append_line, replace_file, storage_errors
+from gtm_orchestra.state.files import append_line, cut_back, replace_file, storage_errors
 from gtm_orchestra.state.locks import held
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class _Verified:
     data: bytes = b""
     entries: tuple[dict[str, Any], ...] = ()
     revisions: tuple[Revision, ...] = ()
+    torn: bool = False  # whether more stands behind these bytes: a write that a crash cut short
 
     @property
     def head(self) -> str:
@@ -175,7 +176,8 @@ class PlanStore:
 
     def write_view(self, plan_id: str, document: dict[str, Any]) -> None:
         """Write the plan file, atomically."""
-        replace_file(self.view_path(plan_id), to_json(document, indent=2) + b"\n")
+        # Not synced: what a power cut takes is written anew from log and journal.
+        replace_file(self.view_path(plan_id), to_json(document, indent=2) + b"\n", durable=False)
 
     def view_state(self, plan_id: str) -> ViewState:
         """Say whether the plan file's definition is the log's: a hand-edited file is noticed here."""
@@ -225,21 +227,23 @@ class PlanStore:
                 "change": made.change.model_dump(mode="json"),
                 "digest": made.digest,
             }
-            self._write(plan_id, known, "revision", made.change.at, body)
             # As it stands in the log: whatever is made of it later is made of the same.
-            return self._read(plan_id).revisions[-1]
+            return self._write(plan_id, known, "revision", made.change.at, body).revisions[-1]
 
-    def _write(self, plan_id: str, known: _Verified, kind: str, at: datetime, body: dict[str, Any]) -> None:
-        self._cut_torn_tail(plan_id)
-        entry: dict[str, Any] = {
-            "seq": len(known.entries) + 1,
-            "kind": kind,
-            "at": at.isoformat(),
-            "body": body,
-            "prev": known.head,
-        }
-        entry["hash"] = _hash(entry)
-        append_line(self._log(plan_id), canonical_json(entry))
+    def _write(
+        self, plan_id: str, known: _Verified, kind: str, at: datetime, body: dict[str, Any]
+    ) -> _Verified:
+        """Append an entry; return what the log says with it."""
+        path = self._log(plan_id)
+        if known.torn:
+            cut_back(path, len(known.data))
+        first = canonical_json({"at": at.isoformat(), "body": body})[:-1]
+        last = canonical_json({"kind": kind, "prev": known.head, "seq": len(known.entries) + 1})[1:]
+        line = first + _seal(hashlib.sha256(first + b"," + last).hexdigest()) + last
+        append_line(path, line)
+        known = _extended(replace(known, torn=False), known.data + line + b"\n", plan_id)
+        self._keep(plan_id, known)
+        return known
 
     def _read(self, plan_id: str, *, must_exist: bool = True) -> _Verified:
         """Return what a log says; what was verified before is not verified again while its bytes stand."""
@@ -251,29 +255,18 @@ class PlanStore:
         with storage_errors(path.name):
             data = path.read_bytes()
         # What follows the last newline was never acknowledged: a write that a crash cut short.
-        data = data[: data.rfind(b"\n") + 1]
+        whole = data[: data.rfind(b"\n") + 1]
         known = self._verified.get(plan_id, _Verified())
-        if not data.startswith(known.data):
+        if not whole.startswith(known.data):
             known = _Verified()
-        if len(data) > len(known.data):
-            known = _extended(known, data, plan_id)
+        if len(whole) > len(known.data):
+            known = _extended(known, whole, plan_id)
             self._keep(plan_id, known)
-        return known
+        return replace(known, torn=len(whole) < len(data))
 
     def _keep(self, plan_id: str, known: _Verified) -> None:
         others = [(key, value) for key, value in self._verified.items() if key != plan_id]
         self._verified = dict([*others, (plan_id, known)][-_KEPT:])
-
-    def _cut_torn_tail(self, plan_id: str) -> None:
-        path = self._log(plan_id)
-        if not path.exists():
-            return
-        with storage_errors(path.name):
-            data = path.read_bytes()
-            whole = data.rfind(b"\n") + 1
-            if whole < len(data):
-                with path.open("r+b") as handle:
-                    handle.truncate(whole)
 
 
 def _extended(known: _Verified, data: bytes, plan_id: str) -> _Verified:
@@ -283,7 +276,7 @@ def _extended(known: _Verified, data: bytes, plan_id: str) -> _Verified:
     entries = list(known.entries)
     for number, line in enumerate(lines, start=len(entries) + 1):
         entry = parse_json(line, what=f"{name} line {number}", max_bytes=2 * MAX_BYTES)
-        if not isinstance(entry, dict) or entry.get("prev") != head or entry.get("hash") != _hash(entry):
+        if not isinstance(entry, dict) or entry.get("prev") != head or not _is_sealed(entry, line):
             raise IntegrityError(
                 f"{name} was changed at entry {number} of {len(known.entries) + len(lines)}",
                 hint="restore the file from version control; 'gtm plan verify' tells when it is whole",
@@ -303,8 +296,19 @@ def without_actuals(document: dict[str, Any]) -> dict[str, Any]:
     return {**document, "success_metrics": [{**metric, "actual": None} for metric in metrics]}
 
 
-def _hash(entry: dict[str, Any]) -> str:
-    return hashlib.sha256(canonical_json({k: v for k, v in entry.items() if k != "hash"})).hexdigest()
+def _seal(sha256: str) -> bytes:
+    """Return how an entry's hash stands in its line, between the keys before and behind it."""
+    return f',"hash":"{sha256}",'.encode()
+
+
+def _is_sealed(entry: dict[str, Any], line: bytes) -> bool:
+    """Whether an entry's hash is that of the rest of the entry."""
+    # As this program writes it, the line without the hash is the canonical text of the rest.
+    rest = line.replace(_seal(str(entry.get("hash"))), b",")
+    if hashlib.sha256(rest).hexdigest() == entry.get("hash"):
+        return True
+    rest = canonical_json({k: v for k, v in entry.items() if k != "hash"})
+    return hashlib.sha256(rest).hexdigest() == entry.get("hash")
 
 
 def _revision(body: dict[str, Any], plan_id: str) -> Revision:
