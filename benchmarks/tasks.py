@@ -184,24 +184,24 @@ class Ours:
 
     async def run(self, tasks: int) -> None:
         """Plan, start a run, and drive it to its end."""
-        await self.drive(self.plan(tasks))
+        self._made += 1
+        await self.drive(await asyncio.to_thread(self._plan, tasks, self._made))
 
     def plan(self, tasks: int) -> PlanDefinition:
         """Write a plan's log."""
         self._made += 1
-        plan_id = f"plan-20261101T{self._made // 900:06}Z-{self._made % 900 + 1}"
-        made = self._plans.create(
-            definition(tasks, plan_id),
-            change=lambda n: Change(at=NOW, actor="priya", what="planned", why="asked for", revision=n),
-        )
-        return made.definition
+        return self._plan(tasks, self._made)
+
+    def _plan(self, tasks: int, made: int) -> PlanDefinition:
+        plan_id = f"plan-20261101T{made // 900:06}Z-{made % 900 + 1}"
+        change = Change(at=NOW, actor="priya", what="planned", why="asked for", revision=1)
+        return self._plans.create(definition(tasks, plan_id), change=lambda _n: change).definition
 
     async def drive(self, plan: PlanDefinition) -> None:
         """Start a run of a plan, and drive it to its end."""
         run_id, digest = f"{plan.plan_id}/1", self._plans.latest(plan.plan_id).digest
-        self._journal.start(
-            RunRow(run_id, plan.plan_id, 1, digest, "bench", "Bench", "running", NOW, NOW, "priya")
-        )
+        row = RunRow(run_id, plan.plan_id, 1, digest, "bench", "Bench", "running", NOW, NOW, "priya")
+        await asyncio.to_thread(self._journal.start, row)
         segment = await self._driver.drive(run_id)
         assert segment.status == "done", segment.why
 

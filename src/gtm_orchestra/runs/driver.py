@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import ConflictError, IntegrityError
@@ -18,6 +20,7 @@ from gtm_orchestra.state.locks import held
 from gtm_orchestra.state.plan_store import Anchor
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from gtm_orchestra.plans.model import PlanDefinition
@@ -90,7 +93,10 @@ class Driver:
                 outcomes = await _invoke(plan, services)
             finally:
                 services.close()
-            return self._close(run, plan, outcomes, stopped=services.stopped())
+            # In a thread, so that other runs of this event loop go on while this one's files are synced.
+            return await _to_the_end(
+                partial(self._close, run, plan, outcomes, stopped=services.stopped()),
+            )
 
     def refresh_view(self, plan_id: str) -> None:
         """Write the plan file anew from the plan log and the journal."""
@@ -150,6 +156,16 @@ class Driver:
             text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
             replace_file(folder / "sign-off.json", text.encode())
         return folder
+
+
+async def _to_the_end(work: Callable[[], Segment]) -> Segment:
+    """Do blocking work in a thread. Who is cancelled meanwhile holds the run's lock until it has ended."""
+    doing = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        await asyncio.wait([doing])
+        raise
 
 
 async def _invoke(plan: PlanDefinition, services: JournalServices) -> dict[str, Outcome]:

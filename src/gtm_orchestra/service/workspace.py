@@ -273,7 +273,9 @@ class Workspace:
         if as_of is not None and not is_countable(as_of):
             raise UsageError(f"as_of is in the year {as_of.year}; 1970 to 2199 are allowed")
         revision = self.plans.latest(plan) if isinstance(plan, str) else plan
-        run_id, attached = self._start(revision, as_of or self.config.workspace.as_of, self.actor(actor))
+        run_id, attached = await asyncio.to_thread(
+            self._start, revision, as_of or self.config.workspace.as_of, self.actor(actor)
+        )
         return await self._driver.drive(run_id, resumed=attached)
 
     def resume(self, run_id: str) -> Segment:

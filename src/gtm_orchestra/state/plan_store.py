@@ -240,8 +240,9 @@ class PlanStore:
         first = canonical_json({"at": at.isoformat(), "body": body})[:-1]
         last = canonical_json({"kind": kind, "prev": known.head, "seq": len(known.entries) + 1})[1:]
         line = first + _seal(hashlib.sha256(first + b"," + last).hexdigest()) + last
-        append_line(path, line)
+        # Read as any reader will, before it is written: no log holds a line that cannot be read.
         known = _extended(replace(known, torn=False), known.data + line + b"\n", plan_id)
+        append_line(path, line)
         self._keep(plan_id, known)
         return known
 
