@@ -50,7 +50,7 @@ from gtm_orchestra.runs.driver import Driver
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
-from gtm_orchestra.state.journal import Entry, Journal, Question, RunRow
+from gtm_orchestra.state.journal import Entry, Journal, RunRow
 from gtm_orchestra.state.plan_store import PlanStore
 
 if TYPE_CHECKING:
@@ -95,11 +95,9 @@ class Nothing(Model):
 class FullJournal(Journal):
     """A journal that syncs every event, also those that a real one leaves to the write-ahead log."""
 
-    def append(
-        self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None
-    ) -> None:
+    def append(self, run_id: str, *entries: Entry, **options: Any) -> None:  # noqa: ANN401 - those of a journal
         """Append, always durably."""
-        super().append(run_id, *entries, durable=durable or True, question=question)
+        super().append(run_id, *entries, **{**options, "durable": True})
 
 
 def definition(tasks: int, plan_id: str) -> PlanDefinition:

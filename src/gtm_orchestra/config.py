@@ -26,6 +26,7 @@ __all__ = [
     "ChannelSettings",
     "Config",
     "ConsentSnapshotSettings",
+    "KeySettings",
     "MetricSettings",
     "PersonSettings",
     "SuppressionSettings",
@@ -209,14 +210,23 @@ class ChannelSettings(Model):
     places: tuple[Place, ...] = Field(default=("batch",), description="Where this channel decides.")
 
 
+class KeySettings(Model):
+    """[people.HANDLE.keys.ID]: an Ed25519 key with which this person signs decisions."""
+
+    public: str = Field(max_length=1_000, description="Base64 of its 32 bytes, or PEM.")
+    since: date | None = Field(default=None, description="Decisions before this day needed no signature.")
+    revoked: date | None = Field(default=None, description="From this day on nothing it signed is accepted.")
+
+
 class PersonSettings(Model):
-    """[people.HANDLE]: a member of staff who may decide things."""
+    """[people.HANDLE]: a member of staff who may decide things. Who has a key must sign with one."""
 
     name: str
     roles: tuple[str, ...] = ()
     deputy: str | None = None
     os_user: str | None = None
     away_until: date | None = None
+    keys: dict[str, KeySettings] = Field(default_factory=dict)
 
 
 class AgentSettings(Model):

@@ -13,6 +13,7 @@
     ├── PausedError              exit 4   a person has paused everything
     ├── ConflictError            exit 7   somebody else changed it, holds it, or the digest is stale
     │   └── BusyError                     another process drives this run
+    ├── EffectError              exit 1   a destination failed, or is not as it was asked to be
     └── IntegrityError           exit 1   stored history does not verify
         └── StorageError                  disk full, read-only, unreadable
 
@@ -118,6 +119,19 @@ class ConflictError(GtmError):
 
 class BusyError(ConflictError):
     """Another process drives this run or writes this plan right now."""
+
+
+class EffectError(GtmError):
+    """A destination failed, or what is live there is not what was asked for.
+
+    Attributes:
+        sent: Whether it may have happened all the same. False only where nothing can have reached the
+            destination: a blind effect that may have happened is never sent again without a person's word.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", sent: bool = True) -> None:
+        super().__init__(message, hint=hint)
+        self.sent = sent
 
 
 class IntegrityError(GtmError):

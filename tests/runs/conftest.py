@@ -171,6 +171,7 @@ class Stage:
             journal=self.journal,
             plans=self.plans,
             artifacts=self.artifacts,
+            config=self.config,
             clock=lambda: self.now,
         )
         return self.drive(resumed=True)

@@ -334,6 +334,7 @@ class TestDecisions:
                 journal=stage.journal,
                 plans=stage.plans,
                 artifacts=stage.artifacts,
+                config=stage.config,
                 clock=lambda: stage.now,
             )
 

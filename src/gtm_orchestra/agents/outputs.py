@@ -14,6 +14,7 @@ from gtm_orchestra.audience.contracts import (
     Outputs,
     Profiles,
 )
+from gtm_orchestra.plans.effects import EffectRequest
 from gtm_orchestra.reports.answer import headline
 from gtm_orchestra.reports.material import Material
 from gtm_orchestra.reports.outputs import build_documents
@@ -57,4 +58,11 @@ def write_outputs(
         )
         for document in build_documents(material)
     )
-    return Outputs(folder=str(ctx.inputs["_output_folder"]), files=files, headline=headline(material))
+    folder = str(ctx.inputs["_output_folder"])
+    publish = EffectRequest(
+        action="publish-drafts",
+        target="outputs folder of this plan",
+        content={"folder": folder, "files": {file.name: file.sha256 for file in files}},
+        artifacts=tuple(sorted({file.sha256 for file in files})),
+    )
+    return Outputs(folder=folder, files=files, headline=headline(material), effects=(publish,))

@@ -19,7 +19,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -30,12 +30,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gtm_orchestra.config import Config
+    from gtm_orchestra.plans.effects import EffectRequest, Receipt
+    from gtm_orchestra.plans.model import EffectClass
     from gtm_orchestra.plans.review import Review
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["Handler", "HandlerRegistry", "TaskContext", "Tool", "handler", "registered_handlers"]
+__all__ = [
+    "EffectContext",
+    "EffectTarget",
+    "Handler",
+    "HandlerRegistry",
+    "TaskContext",
+    "Tool",
+    "effect",
+    "handler",
+    "registered_handlers",
+]
 
 F = TypeVar("F", bound=Callable[..., BaseModel])
+E = TypeVar("E", bound=Callable[..., Any])
 T = TypeVar("T", bound=Callable[..., Any])
 Effect = Literal["pure", "read", "write"]
 
@@ -94,6 +107,45 @@ class TaskContext:
 
 
 @dataclass(frozen=True)
+class EffectContext:
+    """What a target may use.
+
+    Attributes:
+        root: The workspace.
+        config: gtm.toml.
+        artifact: Returns the bytes of a SHA-256 that a request carries.
+        environ: Where credentials are looked up.
+    """
+
+    root: Path
+    config: Config
+    artifact: Callable[[str], bytes]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+class EffectTarget(Protocol):
+    """A destination of effects. Its calls are synchronous, run in a thread, and raise `EffectError`.
+
+    Attributes:
+        effect_class: "keyed": the destination itself drops a key that it has seen. "readable": what is there
+            can be read back, and applying the same content twice leaves it there once. "blind": neither.
+    """
+
+    @property
+    def effect_class(self) -> EffectClass:
+        """What the destination can promise."""
+
+    def apply(self, request: EffectRequest, key: str) -> None:
+        """Make the change. It may have happened although this raises."""
+
+    def read_back(self, request: EffectRequest, key: str) -> Receipt | None:
+        """Return what is live of it, None if nothing is; a blind target returns None."""
+
+    def undo(self, request: EffectRequest, receipt: Receipt | None, key: str) -> None:
+        """Take it back; taking back what is not there is no error."""
+
+
+@dataclass(frozen=True)
 class Handler:
     """A registered handler: which earlier results it needs, which it can do without, and what it returns."""
 
@@ -134,16 +186,25 @@ class Tool:
 
 
 class HandlerRegistry(Mapping[str, Handler]):
-    """Handlers by task kind, and the tools they call.
+    """Handlers by task kind, the tools they call, and the targets of their effects.
 
     A second one of a name is refused unless it says `replace=True`.
     """
 
     def __init__(
-        self, handlers: Mapping[str, Handler] | None = None, tools: Mapping[str, Tool] | None = None
+        self,
+        handlers: Mapping[str, Handler] | None = None,
+        tools: Mapping[str, Tool] | None = None,
+        targets: Mapping[str, Callable[[EffectContext], EffectTarget]] | None = None,
     ) -> None:
         self._handlers = dict(handlers or {})
         self._tools = dict(tools or {})
+        self._targets = dict(targets or {})
+
+    @property
+    def targets(self) -> Mapping[str, Callable[[EffectContext], EffectTarget]]:
+        """What makes the target of an effect, by action."""
+        return self._targets
 
     @property
     def tools(self) -> Mapping[str, Tool]:
@@ -161,7 +222,7 @@ class HandlerRegistry(Mapping[str, Handler]):
 
     def copy(self) -> HandlerRegistry:
         """Return an independent registry: what one workspace registers, another does not see."""
-        return HandlerRegistry(self._handlers, self._tools)
+        return HandlerRegistry(self._handlers, self._tools, self._targets)
 
     def add(self, kind: str, *, agent: str, replace: bool = False) -> Callable[[F], F]:
         """Return a decorator that registers a function for a task kind.
@@ -201,6 +262,27 @@ class HandlerRegistry(Mapping[str, Handler]):
 
         return register
 
+    def effect(self, action: str, *, replace: bool = False) -> Callable[[E], E]:
+        """Return a decorator that registers what carries out an action: an `EffectTarget` class.
+
+        It is made from an `EffectContext`. A task whose plan declares an effect of this action may ask for it
+        in the field `effects` of its result.
+
+        Raises:
+            ConfigError: The action is taken.
+        """
+
+        def register(target: E) -> E:
+            if action in self._targets and not replace:
+                raise ConfigError(
+                    f"the effect {action!r} already has a target",
+                    hint="choose another action, or pass replace=True",
+                )
+            self._targets[action] = target
+            return target
+
+        return register
+
 
 def _described(kind: str, agent: str, function: Callable[..., BaseModel]) -> Handler:
     hints = typing.get_type_hints(function, localns={"TaskContext": TaskContext})
@@ -229,6 +311,7 @@ def _is_model(value: object) -> typing.TypeGuard[type[BaseModel]]:
 
 _REGISTRY = HandlerRegistry()
 handler = _REGISTRY.add
+effect = _REGISTRY.effect
 
 
 def registered_handlers() -> HandlerRegistry:

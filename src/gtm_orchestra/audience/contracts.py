@@ -13,6 +13,7 @@ from pydantic import Field
 
 from gtm_orchestra.config import AttributeType, Channel, Place, ReviewStatus, Sensitivity
 from gtm_orchestra.model import Model
+from gtm_orchestra.plans.effects import EffectRequest
 
 Severity = Literal["info", "warning", "blocker"]
 FindingKind = Literal[
@@ -477,3 +478,4 @@ class Outputs(Model):
     folder: str
     files: tuple[OutputFile, ...]
     headline: str = Field(description="The answer in one sentence, for the end of the command.")
+    effects: tuple[EffectRequest, ...] = Field(default=(), description="That they are put where people look.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gtm_orchestra.plans.effects import EffectRequest
     from gtm_orchestra.plans.model import Gate, PlanDefinition, Task, Waiver
     from gtm_orchestra.plans.outcome import Outcome
 
@@ -16,11 +17,12 @@ __all__ = ["Performed", "RunServices"]
 
 @dataclass(frozen=True)
 class Performed:
-    """What one successful attempt left: the result document and files, by content."""
+    """What one attempt left: result document and files, by content, and what is still to be done."""
 
     output: str
     artifacts: Mapping[str, str] = field(default_factory=dict)
     degraded: str = ""
+    effects: tuple[EffectRequest, ...] = ()
 
 
 class RunServices(Protocol):

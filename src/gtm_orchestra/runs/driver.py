@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from gtm_orchestra.errors import ConflictError, IntegrityError
 from gtm_orchestra.plans.outcome import Outcome
 from gtm_orchestra.runs.projection import approvals_of, project
-from gtm_orchestra.runs.questions import supersede
+from gtm_orchestra.runs.questions import authors_of, supersede
 from gtm_orchestra.runs.services import Environment, JournalServices, output_folder
 from gtm_orchestra.runs.status import status_of
 from gtm_orchestra.state.files import replace_file
 from gtm_orchestra.state.journal import Entry
+from gtm_orchestra.state.ledger import Ledger
 from gtm_orchestra.state.locks import held
 from gtm_orchestra.state.plan_store import Anchor
 
@@ -82,13 +83,15 @@ class Driver:
             if resumed:
                 heads = self._plans.heads(run.plan_id, run_id)
                 self._environment.journal.verify(run_id, anchors=heads)
+                records = self._environment.journal.records(run_id)
+                Ledger(self._environment.journal).check(run_id, records)
                 self._environment.journal.append(run_id, Entry("run.resumed", "", {"retry": retry}))
             status = self._environment.journal.set_status(run_id, "running", keep=ENDED_BY_HAND)
             if status != "running":
                 raise ConflictError(
                     f"{run_id} was {status}", hint="see 'gtm runs show'; run the command again for a new run"
                 )
-            services = JournalServices(self._environment, run, plan)
+            services = JournalServices(self._environment, run, plan, authors=authors_of(self._plans, run))
             try:
                 outcomes = await _invoke(plan, services)
             finally:

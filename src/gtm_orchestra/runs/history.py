@@ -85,6 +85,9 @@ class History:
                 self.interruptions.pop(node, None)
                 self.prepared.pop(node, None)
                 self.outcomes[node] = Outcome.model_validate(body)
+            case "run.status" if body["status"] != "running":
+                # The segment has ended as it should: what waits for a person was not interrupted.
+                self.open_attempts.clear()
             case "gate.waiting":
                 self.waits_until[node] = str(body["until"])
             case "waiver":

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,16 +22,19 @@ from gtm_orchestra.plans.loops import not_needed, variables_meant
 from gtm_orchestra.plans.names import slug
 from gtm_orchestra.plans.outcome import FINISHED, Outcome
 from gtm_orchestra.plans.parse import canonical_json
+from gtm_orchestra.runs.allowances import allowed_effects, approved
 from gtm_orchestra.runs.courses import approval_course, ladder_course
+from gtm_orchestra.runs.effects import Effects
 from gtm_orchestra.runs.escalation import escalation_question, facts_of, fired, moves_figures
 from gtm_orchestra.runs.history import MAX_INTERRUPTIONS, History
 from gtm_orchestra.runs.ladder import ENDING, ended_by, remedy_question
 from gtm_orchestra.runs.live_review import live_review
 from gtm_orchestra.runs.questions import approval_question, supersede
+from gtm_orchestra.runs.results import performed, result_body
 from gtm_orchestra.state.journal import Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from gtm_orchestra.agents.registry import HandlerRegistry
@@ -66,6 +69,7 @@ class Environment:
         progress: Told (node, event, detail) as things happen.
         stopped: (run) → why no further task may begin (paused, cancelled elsewhere), or ''.
         ending: Returns why this process is to end (a signal), or ''.
+        environ: Where targets of effects look up credentials.
     """
 
     root: Path
@@ -83,6 +87,7 @@ class Environment:
     sleep: Callable[[float], Any] = asyncio.sleep
     stopped: Callable[[str], str] = lambda _run_id: ""
     ending: Callable[[], str] = lambda: ""
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 def output_folder(plan: PlanDefinition, run: RunRow) -> str:
@@ -93,8 +98,17 @@ def output_folder(plan: PlanDefinition, run: RunRow) -> str:
 class JournalServices:
     """`RunServices` over the journal: what is finished is served; what is done is written, then counts."""
 
-    def __init__(self, environment: Environment, run: RunRow, plan: PlanDefinition) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        run: RunRow,
+        plan: PlanDefinition,
+        *,
+        authors: Collection[str] = (),
+    ) -> None:
         self._environment = environment
+        self._authors = authors or (run.started_by,)
+        self._effects = Effects(environment, run, plan, self._authors)
         self._run = run
         self._plan = plan
         self._journal = environment.journal
@@ -164,13 +178,20 @@ class JournalServices:
         body = self.history.prepared.get(task.task_id)
         if body is None:
             return None
-        done = Performed(str(body["output"]), dict(body["artifacts"]), str(body.get("degraded", "")))  # type: ignore[call-overload]
+        done = performed(body)
         return done if all(self._is_there(sha) for sha in (done.output, *done.artifacts.values())) else None
 
     async def carry_out(self, task: Task, agent: str, done: Performed) -> Outcome | None:
         """Carry out a task's effects, each exactly once."""
-        _ = task, agent, done
-        return None
+        if not done.effects:
+            return None
+        body = result_body(done)
+        if self.history.prepared.get(task.task_id) != body:
+            # Written before the first intent: a resumed run goes on with this result, not with another.
+            self._environment.artifacts.sync()
+            self._write("task.result", task.task_id, body, durable=True)
+        held = await self._effects.carry_out(task, done.effects)
+        return held.model_copy(update={"agent": agent}) if held is not None else None
 
     def remedy(self, task: Task, ended: Outcome) -> Outcome:
         """Return how a task ends when everybody who may do it has failed: `waiting` for the ladder, or so."""
@@ -222,7 +243,7 @@ class JournalServices:
         document = result.model_dump(mode="json")
         output = self._environment.artifacts.put_result(canonical_json(document))
         self._documents[output] = document
-        return Performed(output=output, artifacts=files)
+        return Performed(output=output, artifacts=files, effects=tuple(getattr(result, "effects", ())))
 
     def close(self) -> None:
         """Close the connection to the customer data; the segment is over."""
@@ -282,16 +303,35 @@ class JournalServices:
                 at=now,
                 nonce=self._environment.nonce(),
                 number=len(asked) + 1,
+                effects=allowed_effects(self._plan, gate, self._results_so_far()),
             )
             self._ask(question)
             return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
         question = asked[-1]
         if question.status == "open":
             return Outcome(node=gate.gate_id, name="waiting", note=f"waits for {question.question_id}")
+        if question.status == "approved":
+            self._check_approval(question, gate)
         name, note = _DECIDED.get(question.status, ("rejected", question.status.replace("-", " ")))
         outcome = Outcome.model_validate({"node": gate.gate_id, "name": name, "note": note})
         self.record(outcome)
         return outcome
+
+    def _check_approval(self, question: Question, gate: Gate) -> None:
+        """Pass if the yes still holds: a row that says so is no decision."""
+        approved(
+            question,
+            gate,
+            self._journal.records(self._run.run_id),
+            run=self._run,
+            config=self._environment.config,
+            authors=self._authors,
+            artifacts=self._environment.artifacts,
+            now=self._environment.clock(),
+        )
+
+    def _results_so_far(self) -> list[Any]:
+        return [self._document(o.output) for o in self.history.outcomes.values() if o.usable and o.output]
 
     def artifacts(self) -> dict[str, str]:
         """Return every file and result that this run has left so far: name → SHA-256."""

@@ -21,6 +21,7 @@ _MODULES = (
     "intake",
     "outputs",
     "personalization_architect",
+    "published",
     "review",
     "testing_lead",
 )

@@ -313,7 +313,12 @@ class Workspace:
         settle_for(self.journal, question_id, self._clock())
         decision = Decision(question_id, answer, self.actor(actor), reason)
         question = decide(
-            decision, journal=self.journal, plans=self.plans, artifacts=self.artifacts, clock=self._clock
+            decision,
+            journal=self.journal,
+            plans=self.plans,
+            artifacts=self.artifacts,
+            config=self.config,
+            clock=self._clock,
         )
         return await self._driver.drive(question.run_id, resumed=True)
 
@@ -438,6 +443,7 @@ class Workspace:
             progress=self._progress,
             stopped=self.control.stopped,
             ending=self._ending,
+            environ=self._environ,
         )
         return Driver(environment, self.plans, self._locks)
 

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["events", "open_database", "prepared", "questions", "reading", "results", "runs", "transaction"]
+__all__ = [
+    "effects",
+    "events",
+    "open_database",
+    "prepared",
+    "questions",
+    "reading",
+    "results",
+    "runs",
+    "transaction",
+]
 
 _METADATA = sa.MetaData()
 
@@ -69,6 +79,24 @@ results = sa.Table(
     sa.Column("sha256", sa.String(64), primary_key=True),
     sa.Column("data", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
+)
+
+effects = sa.Table(
+    "effects",
+    _METADATA,
+    sa.Column("key", sa.String(64), primary_key=True),
+    sa.Column("run_id", sa.String(80), sa.ForeignKey("runs.run_id"), nullable=False, index=True),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("node", sa.String(64), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("effect_class", sa.String(20), nullable=False),
+    sa.Column("undo_class", sa.String(20), nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
+    sa.Column("phase", sa.String(20), nullable=False),
+    # Which effect of which approval it has used up; each can be used once.
+    sa.Column("allowance", sa.String(200), nullable=True, unique=True),
+    sa.Column("receipt", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),
 )
 
 

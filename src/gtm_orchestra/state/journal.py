@@ -126,6 +126,11 @@ class Journal:
         self._clock = clock
         self.results = ResultTable(engine)
 
+    @property
+    def engine(self) -> sa.Engine:
+        """The database, for those who write in the journal's own transactions."""
+        return self._engine
+
     def start(self, run: RunRow) -> None:
         """Write a new run and its first event; durable.
 
@@ -144,17 +149,25 @@ class Journal:
             raise ConflictError(f"run {run.run_id!r} exists already", hint="see 'gtm runs list'") from error
 
     def append(
-        self, run_id: str, *entries: Entry, durable: bool = False, question: Question | None = None
+        self,
+        run_id: str,
+        *entries: Entry,
+        durable: bool = False,
+        question: Question | None = None,
+        first: Callable[[_Execute], None] | None = None,
     ) -> None:
         """Append what happened, and with it, in one transaction, ask or close a question.
 
         The entry holds the question's digest, so that the question's own row cannot be rewritten unnoticed. A
-        result that is held for an entry (`results`) is written with it.
+        result that is held for an entry (`results`) is written with it. What `first` does with its
+        statements is in the same transaction; if it raises, nothing is written.
 
         Raises:
             ConflictError: The question was closed meanwhile; nothing is written.
         """
         with prepared(self._engine, durable=durable) as execute:
+            if first is not None:
+                first(execute)
             if question is not None:
                 _put_question(execute, question)
                 sealed = {"question_id": question.question_id, "question_sha256": _sealed(question)}
