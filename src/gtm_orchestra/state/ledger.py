@@ -158,7 +158,7 @@ class Ledger:
         rows = {row.key: row for row in self.rows(run_id)}
         wrong = sorted(key for key in told.keys() | rows.keys() if told.get(key) != rows.get(key))
         if wrong:
-            names = sorted({(rows.get(key) or told[key]).name for key in wrong})
+            names = sorted({(told.get(key) or rows[key]).name for key in wrong})
             raise IntegrityError(
                 f"the effect ledger of {run_id} was changed: {', '.join(names)} "
                 f"{'is' if len(names) == 1 else 'are'} not as the journal says",
