@@ -37,13 +37,14 @@ def test_a_cancelled_run_says_what_became_of_it(asked: str, gtm: Callable[..., S
         0,
         (
             f"{asked}: cancelled. wrong audience\nClosed: {asked}/sign-off\n"
-            f"Nothing of it is live. Next: gtm runs show {asked}\n"
+            "Live: publish-drafts on outputs folder of this plan, by 4.1\n"
+            f'Next, to take back what is live: gtm runs ripcord {asked} --reason "…"\n'
         ),
     )
     assert f"{asked}  cancelled    define-profiles" in gtm("runs", "list").out
     assert "cancelled by marco (claimed): wrong audience" in gtm("runs", "show", asked).out
     again = json.loads(gtm("runs", "cancel", asked, "--reason", "x", "--as", "marco", "--json").out)
-    assert (again["news"], again["why"], again["live"]) == (False, "wrong audience", [])
+    assert (again["news"], again["why"], len(again["live"])) == (False, "wrong audience", 1)
     resumed = gtm("runs", "resume", asked)
     assert (resumed.code, resumed.err) == (
         2,

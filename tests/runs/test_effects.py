@@ -77,8 +77,8 @@ def test_what_was_acknowledged_and_is_not_there_is_a_failure(tmp_path: Path) -> 
     assert (segment.status, segment.why) == (
         "failed",
         (
-            "2.1 failed: put-rules on web in production was acknowledged, but reading back shows nothing of it; "
-            "look at the target; the next attempt uses the same key"
+            "2.1 failed: put-rules on web in production was acknowledged, but reading back shows nothing of "
+            "it; look at the target; the next attempt uses the same key"
         ),
     )
 
