@@ -51,7 +51,7 @@ def test_the_engineer_stands_in_for_the_architect(diamond: PlanDefinition) -> No
 
 
 def test_a_key_that_stands_twice_in_a_blueprint_is_refused() -> None:
-    with pytest.raises(PlanFormatError, match=r"^x\.yaml is not valid YAML: key 'version' stands twice"):
+    with pytest.raises(PlanFormatError, match=r"^x\.yaml is not valid YAML at line 3: key 'version' s"):
         parse_blueprint("blueprint: a\nversion: 1\nversion: 2\n", what="x.yaml")
 
 

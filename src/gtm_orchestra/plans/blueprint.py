@@ -1,181 +1,46 @@
-"""A blueprint is the reviewed template of a command; filled in for one initiative it becomes a plan."""
+"""A blueprint filled in for one initiative becomes a plan."""
 
 from __future__ import annotations
 
-import hashlib
 import string
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
-from gtm_orchestra.config import Duration
 from gtm_orchestra.errors import PlanFormatError, UsageError
-from gtm_orchestra.model import Model
 from gtm_orchestra.plans.graph import critical_path, dependency_graph, levels, parallel_groups
-from gtm_orchestra.plans.model import (
-    Block,
-    Budgets,
-    DataSource,
-    Effect,
-    ErrorHandling,
-    EscalationTrigger,
-    Function,
-    Gate,
-    GatePolicy,
-    Name,
-    NodeId,
-    Parallelization,
-    Pattern,
-    PlanDefinition,
-    Rung,
-    Stage,
-    SuccessMetric,
-    Task,
-    Text,
-)
+from gtm_orchestra.plans.model import Parallelization, PlanDefinition, Rung, Stage
+from gtm_orchestra.plans.patterns import blocks_of
+from gtm_orchestra.plans.template import Blueprint, Filling, parse_blueprint
+from gtm_orchestra.plans.unroll import Unrolled, UnrolledStage, unroll
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
+
+    import networkx as nx
+
+    from gtm_orchestra.plans.model import Task
 
 __all__ = ["Blueprint", "Filling", "fill", "parse_blueprint"]
 
-
-class BlueprintTask(Model):
-    """A task as the blueprint writes it; what the role settles is added when it is filled in."""
-
-    id: NodeId
-    agent: Name
-    kind: Name
-    purpose: Text
-    function: Function
-    input: tuple[Name, ...] = ()
-    output: Name
-    after: tuple[NodeId, ...] = ()
-    tools: tuple[Name, ...] = ()
-    skills: tuple[Name, ...] = ()
-    effects: tuple[Effect, ...] = ()
-    minutes: float = 1.0
-    timeout_s: int = 600
+_NO_ORCHESTRATION = 2
+_LONGEST_PATH = 12
 
 
-class BlueprintGate(Model):
-    """A gate as the blueprint writes it, at the end of its stage."""
-
-    id: NodeId
-    after: tuple[NodeId, ...]
-    kind: str
-    policy: GatePolicy = GatePolicy()
-    criteria: tuple[Text, ...] = ()
-    action: str = ""
-    approvers: tuple[Name, ...] = ()
-    respond_within: Duration = "2d"
-    on_silence: Text = ""
-
-
-class BlueprintStage(Model):
-    """A stage as the blueprint writes it."""
-
-    id: NodeId
-    name: Name
-    tasks: tuple[BlueprintTask, ...] = Field(min_length=1)
-    gate: BlueprintGate | None = None
-
-
-class BlueprintPattern(Model):
-    """Which patterns the command can take, and why one would."""
-
-    default: Pattern
-    reasons: dict[Pattern, Text]
-
-
-class Role(Model):
-    """Who stands in for an agent."""
-
-    substitutes: tuple[Name, ...] = ()
-
-
-class BlueprintRung(Model):
-    """One step of the ladder, by role."""
-
-    who: Name
-    respond_within: Duration = "1d"
-
-
-class Blueprint(Model):
-    """The reviewed template of a command."""
-
-    blueprint: Name
-    version: int
-    objective: Text
-    pattern: BlueprintPattern
-    roles: dict[str, Role]
-    stages: tuple[BlueprintStage, ...] = Field(min_length=1)
-    error_handling: ErrorHandling = ErrorHandling()
-    ladder: tuple[BlueprintRung, ...] = ()
-    triggers: tuple[EscalationTrigger, ...] = ()
-    metrics: tuple[SuccessMetric, ...] = ()
-    success_criteria: tuple[Text, ...] = ()
-    deliverables: dict[str, str] = Field(default_factory=dict)
-    context_passing: Text = ""
-    budgets: Budgets = Budgets()
-    max_concurrent: int = 4
-
-
-class Filling(Model):
-    """What turns a blueprint into the plan of one initiative."""
-
-    plan_id: str
-    initiative: str
-    inputs: dict[str, Any]
-    channels: tuple[str, ...] = ()
-    environments: tuple[str, ...] = ()
-    pattern: Pattern | None = None
-    approvers: tuple[str, ...] = Field(default=(), description="Replaces the blueprint's, if given.")
-    deputies: dict[str, str] = Field(default_factory=dict, description="Role → deputy of who has it.")
-    data_sources: tuple[DataSource, ...] = ()
-    governance_cadence: dict[str, str] = Field(default_factory=dict)
-    settings: dict[str, str] = Field(default_factory=dict)
-    attributes: dict[str, str] = Field(default_factory=dict)
-    hashes: dict[str, str] = Field(default_factory=dict)
-
-
-def parse_blueprint(text: str, *, what: str) -> Blueprint:
-    """Return a blueprint read from YAML.
-
-    Raises:
-        PlanFormatError: Not YAML, or not a blueprint; every finding with its path.
-    """
-    try:
-        raw = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader that also refuses duplicate keys
-        return Blueprint.model_validate(raw)
-    except yaml.YAMLError as error:
-        raise PlanFormatError(
-            f"{what} is not valid YAML: {str(error).splitlines()[0]}", hint="mend that line"
-        ) from error
-    except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-        )
-        raise PlanFormatError(f"{what} is not a blueprint: {found}", hint="see docs/blueprints.md") from error
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - the library's signature
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands twice", node.start_mark
-                )
-        return super().construct_mapping(node, deep=deep)
-
-
-def fill(blueprint: Blueprint, filling: Filling) -> PlanDefinition:
+def fill(
+    blueprint: Blueprint, filling: Filling, included: Mapping[str, Blueprint] | None = None
+) -> PlanDefinition:
     """Return the plan of one initiative.
 
+    Args:
+        blueprint: The template of the command.
+        filling: What the initiative and the workspace say.
+        included: Blueprint by name: those that it, or one of them, includes.
+
     Raises:
-        UsageError: The blueprint does not offer the pattern.
+        PlanFormatError: It cannot be unrolled (see `unroll`), or its dependencies run in a circle, or a name
+            is too long.
+        UsageError: The blueprint does not offer the pattern, or a fan-out finds nothing to go over.
     """
     pattern = filling.pattern or blueprint.pattern.default
     if pattern not in blueprint.pattern.reasons:
@@ -183,154 +48,159 @@ def fill(blueprint: Blueprint, filling: Filling) -> PlanDefinition:
             f"{blueprint.blueprint} has no pattern {pattern!r}",
             hint=f"choose {', '.join(blueprint.pattern.reasons)}",
         )
-    tasks = [_task(blueprint, task) for stage in blueprint.stages for task in stage.tasks]
-    gates = [_gate(stage.gate, filling) for stage in blueprint.stages if stage.gate is not None]
-    blocks = _diamonds(tasks, gates)
-    if pattern == "pipeline":
-        tasks = _serialised(tasks, gates)
-        blocks = (Block(pattern="pipeline", tasks=tuple(t.task_id for t in tasks)),)
-    graph = dependency_graph(tasks, gates)
-    by_id = {task.task_id: task for task in tasks}
-    stages = tuple(_stage(stage, by_id, levels(graph)) for stage in blueprint.stages)
-    path, minutes = critical_path(graph)
+    try:
+        return _filled(blueprint, filling, pattern, unroll(blueprint, filling, included or {}))
+    except ValidationError as error:
+        found = "; ".join(
+            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
+            for e in error.errors(include_input=False, include_url=False)
+        )
+        raise PlanFormatError(
+            f"{blueprint.blueprint} makes no plan: {found[:2000]}", hint="see docs/blueprints.md"
+        ) from error
+
+
+def _filled(blueprint: Blueprint, filling: Filling, pattern: str, made: Unrolled) -> PlanDefinition:
+    parts = (blueprint, *made.parts)
+    staged = made.stages if pattern != "pipeline" else _one_after_the_other(blueprint, made)
+    tasks = [task for stage in staged for task in stage.tasks]
+    graph = dependency_graph(tasks, made.gates)
+    refuse_circle(graph, blueprint.blueprint)
+    by_level = levels(graph)
+    stages = tuple(_stage(stage, by_level) for stage in staged)
     words = {"initiative": filling.initiative, "channels": ", ".join(filling.channels)}
-    return PlanDefinition(
-        plan_id=filling.plan_id,
-        command=blueprint.blueprint,
-        initiative=filling.initiative,
-        objective=string.Template(blueprint.objective).safe_substitute(words),
-        complexity=_complexity(len(tasks)),
-        strategy=pattern,
-        pattern_rationale=blueprint.pattern.reasons[pattern],
-        estimated_duration=f"{minutes:g} min of work along {' → '.join(path)}, plus people's answers",
-        estimated_cost="no model calls"
-        if not blueprint.budgets.tokens
-        else f"up to {blueprint.budgets.tokens:,} tokens",
-        inputs=filling.inputs,
-        environments=filling.environments,
-        channels=filling.channels,
-        data_sources=filling.data_sources,
-        governance_cadence=filling.governance_cadence,
-        settings=filling.settings,
-        attributes=filling.attributes,
-        stages=stages,
-        blocks=blocks,
-        parallelization=Parallelization(
+    definition = {
+        "plan_id": filling.plan_id,
+        "command": blueprint.blueprint,
+        "initiative": filling.initiative,
+        "objective": string.Template(blueprint.objective).safe_substitute(words),
+        "complexity": _complexity(len(tasks)),
+        "strategy": pattern,
+        "pattern_rationale": _rationale(blueprint, pattern, len(tasks)),
+        "estimated_duration": _duration(graph, made),
+        "estimated_cost": f"up to {blueprint.budgets.tokens:,} tokens"
+        if blueprint.budgets.tokens
+        else "no model calls",
+        "stages": stages,
+        "blocks": blocks_of(stages, made.gates, made.loops),
+        "loops": tuple(made.loops),
+        "parallelization": Parallelization(
             max_concurrent=blueprint.max_concurrent,
             parallel_groups=parallel_groups(graph, (task.task_id for task in tasks)),
         ),
-        context_passing=blueprint.context_passing,
-        error_handling=blueprint.error_handling,
-        gates=tuple(gates),
-        escalation_ladder=tuple(
+        "context_passing": blueprint.context_passing,
+        "error_handling": blueprint.error_handling,
+        "gates": tuple(made.gates),
+        "escalation_ladder": tuple(
             Rung(step=i, who=r.who, deputy=filling.deputies.get(r.who, ""), respond_within=r.respond_within)
             for i, r in enumerate(blueprint.ladder, start=1)
         ),
-        escalation_triggers=blueprint.triggers,
-        success_metrics=blueprint.metrics,
-        success_criteria=blueprint.success_criteria,
-        deliverables=blueprint.deliverables,
-        budgets=blueprint.budgets,
-        hashes=filling.hashes,
-    )
+        # An included blueprint keeps what it watches and measures; who is asked, the outer one says.
+        "escalation_triggers": tuple(dict.fromkeys(t for part in parts for t in part.triggers)),
+        "success_metrics": tuple({m.name: m for part in reversed(parts) for m in part.metrics}.values()),
+        "success_criteria": tuple(dict.fromkeys(c for part in parts for c in part.success_criteria)),
+        "deliverables": _deliverables(blueprint, made),
+        "budgets": blueprint.budgets,
+        **{name: getattr(filling, name) for name in _AS_FILLED},
+    }
+    return PlanDefinition.model_validate(definition)
 
 
-def _task(blueprint: Blueprint, task: BlueprintTask) -> Task:
-    role = blueprint.roles.get(task.agent, Role())
-    return Task(
-        task_id=task.id,
-        agent=task.agent,
-        kind=task.kind,
-        purpose=task.purpose,
-        function=task.function,
-        input=task.input,
-        output_var=task.output,
-        dependencies=task.after,
-        tools_required=task.tools,
-        skills=task.skills,
-        substitutes=role.substitutes,
-        effects=task.effects,
-        timeout_s=task.timeout_s,
-        estimated_minutes=task.minutes,
-    )
+_AS_FILLED = (
+    "inputs",
+    "environments",
+    "channels",
+    "data_sources",
+    "governance_cadence",
+    "settings",
+    "attributes",
+    "hashes",
+)
 
 
-def _gate(gate: BlueprintGate, filling: Filling) -> Gate:
-    return Gate.model_validate(
-        {
-            "gate_id": gate.id,
-            "after": gate.after,
-            "kind": gate.kind,
-            "policy": gate.policy,
-            "criteria": gate.criteria,
-            "action": gate.action,
-            "approvers": (filling.approvers or gate.approvers) if gate.kind == "approval" else (),
-            "respond_within": gate.respond_within,
-            "on_silence": gate.on_silence,
-        }
-    )
+def refuse_circle(graph: nx.DiGraph[str], what: str) -> None:
+    """Pass if the dependencies form no circle.
+
+    Raises:
+        PlanFormatError: They do; with the circle.
+    """
+    import networkx as nx  # noqa: PLC0415 - graph already imports it
+
+    if not nx.is_directed_acyclic_graph(graph):
+        circle = [edge[0] for edge in nx.find_cycle(graph)]
+        shown = " → ".join(circle[:_LONGEST_PATH]) + (" → …" if len(circle) > _LONGEST_PATH else "")
+        raise PlanFormatError(
+            f"the dependencies of {what} run in a circle: {shown}", hint="remove one of them"
+        )
 
 
-def _diamonds(tasks: Iterable[Task], gates: Iterable[Gate]) -> tuple[Block, ...]:
-    """Return a block per merge gate: the tasks between the point where its arms part and the gate."""
-    merges = {gate.gate_id for gate in gates if gate.kind == "merge"}
-    return blocks_of(tasks, gates, merges)
+def _one_after_the_other(blueprint: Blueprint, made: Unrolled) -> list[UnrolledStage]:
+    """Return the stages with their tasks in one row, in the blueprint's order; gates stay where they are."""
+    gate_ids = {gate.gate_id for gate in made.gates}
+    last: tuple[str, ...] = ()
+    stages = []
+    for stage in made.stages:
+        row: list[Task] = []
+        for task in stage.tasks:
+            if task.when is not None:
+                raise UsageError(
+                    f"{blueprint.blueprint} cannot be a pipeline: what comes after {task.task_id} would be "
+                    "left out with it",
+                    hint="take its other pattern",
+                )
+            kept = tuple(d for d in task.dependencies if d in gate_ids)
+            row.append(task.model_copy(update={"dependencies": kept + (() if kept else last)}))
+            last = (task.task_id,)
+        stages.append(UnrolledStage(stage.stage_id, stage.name, stage.included_by, tuple(row)))
+    return stages
 
 
-def blocks_of(tasks: Iterable[Task], gates: Iterable[Gate], merges: Iterable[str]) -> tuple[Block, ...]:
-    """Return, for each merge gate, the tasks of the parallel arms that meet in it."""
-    import networkx as nx  # noqa: PLC0415 - graph already imports it; named here for its dominators
-
-    tasks, gates = tuple(tasks), tuple(gates)
-    graph = dependency_graph(tasks, gates)
-    ids = {task.task_id for task in tasks}
-    start = "\N{NULL}start"
-    graph.add_node(start, minutes=0.0)
-    graph.add_edges_from(
-        (start, node) for node in list(graph) if node != start and graph.in_degree(node) == 0
-    )
-    dominator = nx.immediate_dominators(graph, start)
-    blocks = []
-    for gate in sorted(merges):
-        parting = str(dominator[gate])
-        after, before = nx.descendants(graph, parting), nx.ancestors(graph, gate)
-        between = set(after) & set(before)
-        inside = [task.task_id for task in tasks if task.task_id in between & ids]
-        if inside:
-            blocks.append(Block(pattern="diamond", tasks=tuple(inside), gate=gate))
-    return tuple(blocks)
-
-
-def _serialised(tasks: list[Task], gates: list[Gate]) -> list[Task]:
-    """Return the tasks one after the other in the blueprint's order; gates stay where they are."""
-    gate_ids = {gate.gate_id for gate in gates}
-    serial: list[Task] = []
-    for task in tasks:
-        previous = (serial[-1].task_id,) if serial and not gate_ids & set(task.dependencies) else ()
-        kept = tuple(d for d in task.dependencies if d in gate_ids)
-        serial.append(task.model_copy(update={"dependencies": kept + previous}))
-    return serial
-
-
-def _stage(stage: BlueprintStage, tasks: Mapping[str, Task], by_level: tuple[tuple[str, ...], ...]) -> Stage:
-    ids = {task.id for task in stage.tasks}
+def _stage(stage: UnrolledStage, by_level: tuple[tuple[str, ...], ...]) -> Stage:
+    ids = {task.task_id for task in stage.tasks}
     side_by_side = any(len(ids & set(level)) > 1 for level in by_level)
     return Stage(
-        stage_id=stage.id,
+        stage_id=stage.stage_id,
         name=stage.name,
         execution="parallel" if side_by_side else "sequential",
-        tasks=tuple(tasks[task.id] for task in stage.tasks),
+        included_by=stage.included_by,
+        tasks=stage.tasks,
     )
+
+
+def _rationale(blueprint: Blueprint, pattern: str, tasks: int) -> str:
+    """Return why this pattern; for one or two steps, why none is needed."""
+    reason = blueprint.pattern.reasons[pattern]  # type: ignore[index]  # checked by `fill`
+    if tasks > _NO_ORCHESTRATION:
+        return reason
+    steps = "one step" if tasks == 1 else "two steps"
+    return f"Orchestration is not needed: {steps}, which one person or agent can oversee. {reason}"
+
+
+def _duration(graph: nx.DiGraph[str], made: Unrolled) -> str:
+    path, minutes = critical_path(graph)
+    if len(path) > _LONGEST_PATH:
+        half = _LONGEST_PATH // 2
+        path = (*path[:half], "…", *path[-half:])
+    rounds = ", if every round is needed" if made.loops else ""
+    return f"{minutes:g} min of work along {' → '.join(path)}{rounds}, plus people's answers"
+
+
+def _deliverables(blueprint: Blueprint, made: Unrolled) -> dict[str, str]:
+    """Return deliverable → task: per item of a fan-out, and of a loop the round that is always taken."""
+    loops = {task for loop in made.loops for tasks in loop.rounds for task in tasks}
+    found: dict[str, str] = {}
+    for name, task_id in blueprint.deliverables.items():
+        ids = made.ids.get(task_id, {"": task_id})
+        if set(ids.values()) <= loops:
+            found[name] = next(iter(ids.values()))
+        else:
+            found |= {f"{name} ({item})" if item else name: final for item, final in ids.items()}
+    return found
 
 
 def _complexity(tasks: int) -> str:
     """Return the ecosystem's word for so many steps."""
-    for limit, word in ((2, "orchestration-not-needed"), (5, "medium"), (9, "complex")):
+    for limit, word in ((_NO_ORCHESTRATION, "orchestration-not-needed"), (5, "medium"), (9, "complex")):
         if tasks <= limit:
             return word
     return "very-complex"
-
-
-def content_hash(text: str) -> str:
-    """Return the SHA-256 (hex) by which a plan names a content file."""
-    return hashlib.sha256(text.encode()).hexdigest()

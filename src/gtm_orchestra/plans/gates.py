@@ -20,7 +20,7 @@ from gtm_orchestra.plans.outcome import Verdict
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gtm_orchestra.plans.model import Comparison, Gate, Loop, PlanDefinition, Task, Waiver
+    from gtm_orchestra.plans.model import Comparison, Gate, Loop, PlanDefinition, Waiver
     from gtm_orchestra.plans.outcome import Outcome
 
 __all__ = ["decide_merge", "merge_findings"]
@@ -39,8 +39,9 @@ def decide_merge(
 ) -> Verdict:
     """Return a merge gate's verdict.
 
-    An arm that failed and is waived counts as passed, without a result; a comparison of its figure then holds
-    too. A waiver lifts an agent's veto, never a person's, and stands in for no list of things.
+    An arm that failed and is waived counts as passed, without a result; a comparison of its figure is then
+    not made, nor one of an arm that was not taken. A waiver lifts an agent's veto, never a person's, and
+    stands in for no list of things. Of a loop the last round that was taken counts.
 
     Args:
         gate: A gate of kind "merge" of the plan.
@@ -51,10 +52,13 @@ def decide_merge(
         overdue: The gate's deadline has passed, and what still waits counts as not delivered.
     """
     arms = _Arms.of(gate, plan, outcomes, results, waivers=waivers, overdue=overdue)
+    loop = loop_behind(plan, gate.gate_id)
+    convergence = None if loop is None else _convergence(loop, arms, results)
+    if loop is not None:
+        results = _of_last_round(loop, results)
     findings, contradictions = merge_findings(results)
     kept, left_out = _items(gate, results)
     figures = {in_words(c): _scalar(seen_value(c, results)) for c in gate.policy.thresholds}
-    convergence = _convergence(gate, arms, plan, results)
     if convergence is not None:
         figures[in_words(convergence.loop.until)] = convergence.seen
 
@@ -123,11 +127,11 @@ class _Arms:
     waived: dict[str, str]
     waiting: list[str]
     failing: dict[str, str]
-    tasks: Mapping[str, Task]
     asks: Mapping[str, tuple[str, ...]]
     doers: Mapping[str, frozenset[str]]
     refused: frozenset[str]
     says_no: frozenset[str]
+    excused: frozenset[str]
 
     @classmethod
     def of(
@@ -165,7 +169,6 @@ class _Arms:
             waived=waived,
             waiting=waiting,
             failing=failing,
-            tasks={node: tasks[node] for node in taken if node in tasks},
             asks={g.gate_id: g.approvers for g in plan.gates if g.gate_id in taken and g.kind == "approval"},
             doers={
                 node: frozenset({tasks[node].agent, o.agent if o is not None else ""}) - {""}
@@ -177,6 +180,9 @@ class _Arms:
                 node
                 for node in delivered
                 if node in tasks and _field(results.get(tasks[node].output_var), "go") is False
+            ),
+            excused=frozenset(
+                tasks[n].output_var for n in gate.after if n in tasks and (n in waived or n not in taken)
             ),
         )
 
@@ -193,12 +199,9 @@ class _Arms:
             for node in self.waiting
         )
 
-    def covers(self, comparison: Comparison) -> bool:
-        """Whether the arm that the compared figure comes from is waived."""
-        return any(
-            node in self.tasks and self.tasks[node].output_var == variable_of(comparison)
-            for node in self.waived
-        )
+    def excuses(self, comparison: Comparison) -> bool:
+        """Whether the arm that the compared figure comes from is waived, or was not taken."""
+        return variable_of(comparison) in self.excused
 
 
 @dataclass(frozen=True)
@@ -241,7 +244,7 @@ def _no_go(
     short = _too_few(arms)
     if short:
         return short
-    broken = [c for c in policy.thresholds if not compares(c, results) and not arms.covers(c)]
+    broken = [c for c in policy.thresholds if not compares(c, results) and not arms.excuses(c)]
     if broken:
         return "; ".join(_missed(c, results) for c in broken)
     if convergence is not None and not convergence.converged and not convergence.waived:
@@ -289,7 +292,7 @@ def _go(
         enough = "is enough" if needed == 1 else "are enough"
         clauses.append(f"{_list(arms.passed)} delivered, and {needed} {enough}")
     clauses += [f"{node} waived by {who}" for node, who in arms.waived.items()]
-    thresholds = [in_words(c) for c in policy.thresholds if not arms.covers(c)]
+    thresholds = [in_words(c) for c in policy.thresholds if not arms.excuses(c)]
     clauses += [f"{words} holds ({_shown(figures[words])})" for words in thresholds]
     if convergence is not None:
         words = in_words(convergence.loop.until)
@@ -300,12 +303,17 @@ def _go(
     return "; ".join(clauses)
 
 
-def _convergence(
-    gate: Gate, arms: _Arms, plan: PlanDefinition, results: Mapping[str, Any]
-) -> _Convergence | None:
-    loop = loop_behind(plan, gate.gate_id)
-    if loop is None:
-        return None
+def _of_last_round(loop: Loop, results: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the results with each variable of the loop as its last round has it; rounds may disagree."""
+    kept = dict(results)
+    for variable, names in loop.variables.items():
+        found = [kept.pop(name) for name in names if name in kept]
+        if found:
+            kept[variable] = found[-1]
+    return kept
+
+
+def _convergence(loop: Loop, arms: _Arms, results: Mapping[str, Any]) -> _Convergence:
     numbers = range(1, len(loop.rounds) + 1)
     converged = next((n for n in numbers if converged_in(loop, n, results)), 0)
     names = loop.variables.get(variable_of(loop.until), ())

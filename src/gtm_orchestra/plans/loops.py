@@ -33,8 +33,11 @@ def not_needed(plan: PlanDefinition, task_id: str, results: Mapping[str, Any]) -
     """Return why a task of a later round need not be done, or ''; `results` are those by output_var."""
     for loop in plan.loops:
         for number, tasks in enumerate(loop.rounds, start=1):
-            if task_id in tasks and number > 1 and converged_in(loop, number - 1, results):
-                return f"{in_words(loop.until)} after round {number - 1}"
+            if task_id not in tasks:
+                continue
+            enough = next((n for n in range(1, number) if converged_in(loop, n, results)), 0)
+            if enough:
+                return f"{in_words(loop.until)} after round {enough}"
     return ""
 
 

@@ -7,11 +7,14 @@ people read: the definition and, behind it, what the runs have done so far.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from gtm_orchestra.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SCHEMA_VERSION: Literal["gtm.plan/1"] = "gtm.plan/1"
 
@@ -76,6 +79,11 @@ class Task(Model):
     purpose: Text
     function: Function
     input: tuple[Name, ...] = Field(default=(), description="The output_vars of earlier tasks that it reads.")
+    known_as: dict[Name, Name] = Field(
+        default_factory=dict,
+        description="Variable of `input` → the name by which its handler knows it, where that is another; "
+        "name.item: one entry of the results that a fan-out made.",
+    )
     output_var: Name
     params: dict[str, str] = Field(
         default_factory=dict,
@@ -94,6 +102,17 @@ class Task(Model):
     estimated_minutes: float = Field(default=1.0, ge=0)
     estimated_tokens: int = Field(default=0, ge=0)
 
+    def named(self, results: Mapping[str, Any]) -> dict[str, Any]:
+        """Return results by output_var under the names that the handler knows."""
+        named: dict[str, Any] = {}
+        for variable, document in results.items():
+            name, _, item = self.known_as.get(variable, variable).partition(".")
+            if item:
+                named.setdefault(name, {})[item] = document
+            else:
+                named[name] = document
+        return named
+
 
 class Stage(Model):
     """A step of the workflow as people speak of it."""
@@ -101,6 +120,9 @@ class Stage(Model):
     stage_id: NodeId
     name: Name
     execution: Literal["sequential", "parallel"]
+    included_by: str = Field(
+        default="", description="The stage whose included blueprint it comes from; empty for the plan's own."
+    )
     tasks: tuple[Task, ...] = Field(min_length=1)
 
 
@@ -128,7 +150,7 @@ class GatePolicy(Model):
         pattern=r"^([0-9]{1,6}[mhdw])?$",
         description="After so long, an arm that still waits for a person counts as not delivered.",
     )
-    items: str = Field(default="", pattern=r"^([a-z_]+\.[a-z_]+)?$")
+    items: str = Field(default="", pattern=r"^([a-z][a-z0-9_]*\.[a-z0-9_]+)?$")
     item_name: str = "name"
 
 

@@ -7,12 +7,13 @@ would then mean what its last reader saw. Here each is an error.
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
 from gtm_orchestra.errors import PlanFormatError
 
-__all__ = ["MAX_BYTES", "canonical_json", "parse_json"]
+__all__ = ["MAX_BYTES", "canonical_json", "check_values", "parse_json"]
 
 MAX_BYTES = 1_000_000
 _MAX_DEPTH = 60
@@ -61,7 +62,12 @@ def parse_json(data: bytes, *, what: str, max_bytes: int = MAX_BYTES) -> Any:  #
             f"{what} is not JSON at line {error.lineno:,}, column {error.colno:,}: {error.msg}",
             hint="if it was cut off, restore it with 'gtm plan verify --restore'",
         ) from error
-    _check_scalars(value, what)
+    except ValueError as error:
+        # Python refuses to read a number of thousands of digits.
+        raise PlanFormatError(
+            f"{what} contains an integer beyond 2^53", hint="write it as a string"
+        ) from error
+    check_values(value, what)
     return value
 
 
@@ -123,7 +129,12 @@ def _refuse(name: str, what: str) -> None:
     raise PlanFormatError(f"{what} contains {name}, which is not JSON", hint="write a number or null")
 
 
-def _check_scalars(value: object, what: str) -> None:
+def check_values(value: object, what: str) -> None:
+    """Pass if JSON can hold a parsed value, and every reader reads the same.
+
+    Raises:
+        PlanFormatError: Half of a surrogate pair, an integer beyond 2^53, NaN or an infinity.
+    """
     pending = [value]
     while pending:
         item = pending.pop()
@@ -139,3 +150,5 @@ def _check_scalars(value: object, what: str) -> None:
                 )
         elif isinstance(item, int) and not isinstance(item, bool) and abs(item) > _MAX_INT:
             raise PlanFormatError(f"{what} contains an integer beyond 2^53", hint="write it as a string")
+        elif isinstance(item, float) and not math.isfinite(item):
+            raise PlanFormatError(f"{what} contains {item}, which is no number", hint="write a number")

@@ -10,8 +10,8 @@ from pydantic import Field
 
 from gtm_orchestra.errors import PlanFormatError
 from gtm_orchestra.model import Model
-from gtm_orchestra.plans.blueprint import blocks_of
 from gtm_orchestra.plans.graph import Crossing, Parallel, Series, Shape, dependency_graph, shape_of
+from gtm_orchestra.plans.patterns import blocks_of
 from gtm_orchestra.plans.triggers import parse_trigger
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _dependencies(plan: PlanDefinition) -> Iterator[ReviewFinding]:
 
 def _blocks(plan: PlanDefinition, graph: nx.DiGraph[str]) -> Iterator[ReviewFinding]:
     merges = [gate.gate_id for gate in plan.gates if gate.kind == "merge"]
-    seen = {(block.gate, frozenset(block.tasks)) for block in blocks_of(plan.tasks, plan.gates, merges)}
+    seen = {(block.gate, frozenset(block.tasks)) for block in blocks_of(plan.stages, plan.gates, plan.loops)}
     shape = shape_of(graph)
     has_parallel = any(isinstance(part, Parallel) for part in _walk(shape))
     for number, block in enumerate(plan.blocks):

@@ -233,7 +233,7 @@ class JournalServices:
         handler = self._environment.handlers[task.kind]
         files: dict[str, str] = {}
         context = self._context(task, agent, files, earlier_error)
-        inputs = self.results(task.input)
+        inputs = task.named(self.results(task.input))
         try:
             result = await asyncio.to_thread(handler, context, inputs)
         except BaseException:

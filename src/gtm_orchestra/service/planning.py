@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
+    from gtm_orchestra.plans.blueprint import Blueprint
     from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.plans.review import Review
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -89,6 +90,8 @@ def plan_from(
     """
     content = find_content("plans", command, root)
     blueprint = parse_blueprint(content.text, what=content.path.name)
+    included = _included(blueprint, root)
+    parts = {name: part for name, (part, _) in included.items()}
     approvers = tuple(inputs.get("approvers", ()))
     resolve_approvers(config, approvers, on=today)
     deputies = {
@@ -112,8 +115,11 @@ def plan_from(
             attributes={
                 name: _hash(entry.model_dump(mode="json")) for name, entry in config.attributes.items()
             },
-            hashes={f"plans/{command}": content.sha256} | _content_hashes(blueprint, root),
+            hashes={f"plans/{command}": content.sha256}
+            | {f"plans/{name}": sha256 for name, (_, sha256) in included.items()}
+            | {k: v for part in (blueprint, *parts.values()) for k, v in _content_hashes(part, root).items()},
         ),
+        parts,
     )
 
 
@@ -148,6 +154,21 @@ def refuse_blockers(review: Review) -> None:
             + "; ".join(f"{b.path}: {b.message} ({b.mend})" for b in blockers),
             hint="mend them and run the same command again",
         )
+
+
+def _included(blueprint: Blueprint, root: Path) -> dict[str, tuple[Blueprint, str]]:
+    """Return the blueprints that this one includes, and those that they include, each with its SHA-256."""
+    found: dict[str, tuple[Blueprint, str]] = {}
+    known = content_names("plans", root)
+    pending = [blueprint]
+    while pending:
+        for stage in pending.pop().stages:
+            if stage.include in known and stage.include not in found:
+                content = find_content("plans", stage.include, root)
+                part = parse_blueprint(content.text, what=content.path.name)
+                found[stage.include] = (part, content.sha256)
+                pending.append(part)
+    return found
 
 
 def _content_hashes(blueprint: Any, root: Path) -> dict[str, str]:  # noqa: ANN401 - a Blueprint
