@@ -154,6 +154,14 @@ class TableSettings(Model):
         default=None,
         description="Meaning in the people table that `person` holds instead of the key, such as email.",
     )
+    account_by: str | None = Field(
+        default=None,
+        description="Meaning in the accounts table that `account` holds instead of the key, such as domain.",
+    )
+    exclude: dict[str, tuple[str, ...]] = Field(
+        default_factory=dict,
+        description="Column → words whose rows do not count, such as the states of cancelled orders.",
+    )
 
 
 # Meaning of every column name a role needs; more are optional: people email, created_at, account, loaded_at,

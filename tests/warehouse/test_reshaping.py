@@ -124,3 +124,98 @@ def test_a_wrong_format_says_what_is_allowed(tmp_path: Path, formats: dict[str, 
         read(str(tmp_path / "data.duckdb"), SETTINGS | {"tables": tables})
 
     assert caught.value.message == message
+
+
+STATES = (
+    "create table people (id text, mail text)",
+    "insert into people values ('p1', 'a@example.com'), ('p2', 'b@example.com')",
+    "create table orders (who text, day timestamp, state text)",
+    (
+        "insert into orders values ('p1', '2025-01-01', 'Annulé '), ('p1', '2025-01-02', 'livré'), "
+        "('p2', '2025-01-03', null)"
+    ),
+    "create table spaces (id text, billing text)",
+    "insert into spaces values ('w1', 'cus_1'), ('w2', 'cus_2'), ('w3', 'cus_2')",
+    "create table members (who text, space text)",
+    "insert into members values ('p1', 'w1'), ('p2', 'w2')",
+    "create table subs (id text, customer text, plan text, state text)",
+    (
+        "insert into subs values ('s1', 'CUS_1', 'pro', 'on'), ('s2', 'cus_2', 'free', 'on'), "
+        "('s9', 'cus_1', 'old', 'draft')"
+    ),
+)
+
+
+def states(folder: Path) -> SourceSettings:
+    with duckdb.connect(str(folder / "data.duckdb")) as connection:
+        for statement in STATES:
+            connection.execute(statement)
+    return SourceSettings(url=f"duckdb://{folder / 'data.duckdb'}")
+
+
+def with_states(**tables: Any) -> Config:  # noqa: ANN401 - settings by role
+    people = {"table": "people", "columns": {"key": "id", "email": "mail"}}
+    return Config.model_validate(
+        {"workspace": {"name": "T"}, "source": {"url": "x"}, "tables": {"people": people, **tables}}
+    )
+
+
+def test_excluded_rows_do_not_count_whatever_their_case_and_a_missing_word_excludes_nothing(
+    tmp_path: Path,
+) -> None:
+    orders = {
+        "table": "orders",
+        "columns": {"person": "who", "time": "day"},
+        "constants": {"name": "order_placed"},
+    }
+    config = with_states(events={**orders, "exclude": {"state": ["annulé"]}})
+    with open_warehouse(states(tmp_path), Path(), {}) as warehouse:
+        events = role_table(warehouse, config, "events")
+        assert events is not None
+        assert sorted(row["who"] for row in warehouse.rows(events.table)) == ["p1", "p2"]
+        wrong = with_states(events={**orders, "exclude": {"status": ["annulé"]}})
+        with pytest.raises(SourceError) as caught:
+            role_table(warehouse, wrong, "events")
+    assert caught.value.message == (
+        "table 'orders' has no column 'status', which its exclude names; columns there: who, day, state"
+    )
+
+
+def test_a_subscription_finds_its_account_by_another_number_and_a_shared_one_finds_nobody(
+    tmp_path: Path,
+) -> None:
+    config = with_states(
+        accounts={"table": "spaces", "columns": {"key": "id", "billing": "billing"}},
+        membership={"table": "members", "columns": {"person": "who", "account": "space"}},
+        subscriptions={
+            "table": "subs",
+            "columns": {"key": "id", "account": "customer", "plan": "plan"},
+            "account_by": "billing",
+            "exclude": {"state": ["draft"]},
+        },
+    )
+    with open_warehouse(states(tmp_path), Path(), {}) as warehouse:
+        accounts = role_table(warehouse, config, "accounts")
+        assert accounts is not None
+        rows = {row["id"]: row["subs.plan"] for row in warehouse.rows(accounts.table)}
+    assert rows == {"w1": "pro", "w2": None, "w3": None}
+
+
+def test_an_account_by_that_is_not_mapped_says_where_to_map_it(tmp_path: Path) -> None:
+    config = with_states(
+        accounts={"table": "spaces", "columns": {"key": "id"}},
+        subscriptions={
+            "table": "subs",
+            "columns": {"key": "id", "account": "customer"},
+            "account_by": "billing",
+        },
+    )
+    with (
+        open_warehouse(states(tmp_path), Path(), {}) as warehouse,
+        pytest.raises(SourceError) as caught,
+    ):
+        role_table(warehouse, config, "accounts")
+    assert caught.value.message == (
+        "table 'subs' finds accounts by 'billing', which tables.accounts.columns lacks"
+    )
+    assert caught.value.hint == "map it there, or remove account_by"

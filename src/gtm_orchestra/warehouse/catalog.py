@@ -66,6 +66,8 @@ def is_safe(attribute: AttributeSettings) -> bool:
 def _doubt(attribute: AttributeSettings) -> str:
     if attribute.sensitivity not in _HARMLESS:
         return f"sensitivity is {attribute.sensitivity}"
+    if attribute.sensitivity_note.lower().startswith("consent"):
+        return "it says who consented, which decides whom to address and never whom to target"
     if "free text" in attribute.sensitivity_note.lower() or "free text" in attribute.description.lower():
         return "free text may hold anything"
     if attribute.confidence is None or attribute.confidence < _SAFE_CONFIDENCE:

@@ -7,7 +7,7 @@ What gtm.toml says about that is applied here, inside the engine, before anybody
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import ibis
 
@@ -52,7 +52,7 @@ def reshape(
     Raises:
         SourceError: A format names a column that is not there, or is none.
     """
-    table = _formatted(table, settings)
+    table = _formatted(_counting(table, settings), settings)
     columns = dict(settings.columns)
     for meaning, word in sorted(settings.constants.items()):
         columns[meaning] = f"{ADDED}{meaning}"
@@ -61,13 +61,29 @@ def reshape(
         table, columns = _withdrawn(table, columns, settings)
     if settings.person_by is not None and "person" in columns:
         columns[GIVEN] = columns["person"]
-        table, columns["person"] = _found(warehouse, config, settings, table)
+        table, columns["person"] = _found(warehouse, config, settings, table, of="people")
+    if settings.account_by is not None and "account" in columns:
+        table, columns["account"] = _found(warehouse, config, settings, table, of="accounts")
     subscriptions = config.tables.get("subscriptions")
     if subscriptions is not None and role in {"people", "accounts"}:
         table = _with_subscription(
-            warehouse, role=role, settings=subscriptions, table=table, key=columns["key"]
+            warehouse, config, role=role, settings=subscriptions, table=table, key=columns["key"]
         )
     return table, settings.model_copy(update={"columns": columns})
+
+
+def _counting(table: ibis.Table, settings: TableSettings) -> ibis.Table:
+    """Return the rows that count. A missing word excludes nothing."""
+    for name, excluded in sorted(settings.exclude.items()):
+        if name not in table.columns:
+            raise SourceError(
+                f"table {settings.table!r} has no column {name!r}, which its exclude names; "
+                f"columns there: {', '.join(table.columns)}",
+                hint="mend gtm.toml, or run 'gtm init' again",
+            )
+        word = as_text(table[name]).strip().lower()
+        table = table.filter(word.isnull() | ~word.isin([text.strip().lower() for text in excluded]))
+    return table
 
 
 def _formatted(table: ibis.Table, settings: TableSettings) -> ibis.Table:
@@ -160,31 +176,35 @@ def _withdrawn(
 
 
 def _found(
-    warehouse: Warehouse, config: Config, settings: TableSettings, table: ibis.Table
+    warehouse: Warehouse,
+    config: Config,
+    settings: TableSettings,
+    table: ibis.Table,
+    *,
+    of: Literal["people", "accounts"],
 ) -> tuple[ibis.Table, str]:
-    """Find each row's person by something else than the key. What several people share finds nobody."""
-    people = config.tables["people"]
-    by = people.columns.get(str(settings.person_by))
-    if by is None:
+    """Find each row's person or account by something else than the key. What several share finds nobody."""
+    meaning, known = ("person", settings.person_by) if of == "people" else ("account", settings.account_by)
+    owners = config.tables.get(of)
+    by = owners.columns.get(str(known)) if owners is not None else None
+    if owners is None or by is None:
         raise SourceError(
-            f"table {settings.table!r} finds people by {settings.person_by!r}, "
-            "which tables.people.columns lacks",
-            hint="map it there, or remove person_by",
+            f"table {settings.table!r} finds {of} by {known!r}, which tables.{of}.columns lacks",
+            hint=f"map it there, or remove {meaning}_by",
         )
-    source = warehouse.table(people.table)
+    source, key = warehouse.table(owners.table), f"{ADDED}{meaning}"
     pairs = source.select(
-        **{f"{ADDED}by": as_text(source[by]).strip().lower(), f"{ADDED}person": source[people.columns["key"]]}
+        **{f"{ADDED}by": as_text(source[by]).strip().lower(), key: source[owners.columns["key"]]}
     ).drop_null()
-    one = pairs.group_by(f"{ADDED}by").aggregate(
-        **{f"{ADDED}person": pairs[f"{ADDED}person"].min(), f"{ADDED}last": pairs[f"{ADDED}person"].max()}
-    )
-    one = one.filter(one[f"{ADDED}person"] == one[f"{ADDED}last"]).drop(f"{ADDED}last")
-    wanted = as_text(table[settings.columns["person"]]).strip().lower()
-    return table.left_join(one, wanted == one[f"{ADDED}by"]).drop(f"{ADDED}by"), f"{ADDED}person"
+    one = pairs.group_by(f"{ADDED}by").aggregate(**{key: pairs[key].min(), f"{ADDED}last": pairs[key].max()})
+    one = one.filter(one[key] == one[f"{ADDED}last"]).drop(f"{ADDED}last")
+    wanted = as_text(table[settings.columns[meaning]]).strip().lower()
+    return table.left_join(one, wanted == one[f"{ADDED}by"]).drop(f"{ADDED}by"), key
 
 
 def _with_subscription(
     warehouse: Warehouse,
+    config: Config,
     *,
     role: TableRole,
     settings: TableSettings,
@@ -195,19 +215,22 @@ def _with_subscription(
     link = "account" if "account" in settings.columns else "person"
     if link not in settings.columns or (role == "accounts") != (link == "account"):
         return table
-    source = _formatted(warehouse.table(settings.table), settings)
-    rows = source.filter(as_text(source[settings.columns[link]]).notnull())
+    source = _formatted(_counting(warehouse.table(settings.table), settings), settings)
+    own, owner = tuple(source.columns), settings.columns[link]
+    if link == "account" and settings.account_by is not None:
+        source, owner = _found(warehouse, config, settings, source, of="accounts")
+    elif link == "person" and settings.person_by is not None:
+        source, owner = _found(warehouse, config, settings, source, of="people")
+    rows = source.filter(as_text(source[owner]).notnull())
     order = [ibis.desc(as_text(rows[settings.columns["key"]]), nulls_first=False)]
     if "started_at" in settings.columns:
         started = as_time(rows[settings.columns["started_at"]], settings.time_zone)
         order.insert(0, ibis.desc(started, nulls_first=False))
-    ranked = rows.mutate(
-        **{f"{ADDED}rank": ibis.row_number().over(group_by=rows[settings.columns[link]], order_by=order)}
-    )
+    ranked = rows.mutate(**{f"{ADDED}rank": ibis.row_number().over(group_by=rows[owner], order_by=order)})
     latest = ranked.filter(ranked[f"{ADDED}rank"] == 0)
     renamed = latest.select(
-        **{f"{settings.table}.{name}": latest[name] for name in rows.columns},
-        **{f"{ADDED}subscriber": as_text(latest[settings.columns[link]])},
+        **{f"{settings.table}.{name}": latest[name] for name in own},
+        **{f"{ADDED}subscriber": as_text(latest[owner])},
     )
     joined = table.left_join(renamed, as_text(table[key]) == renamed[f"{ADDED}subscriber"])
     return joined.drop(f"{ADDED}subscriber")

@@ -134,7 +134,7 @@ def role_table(warehouse: Warehouse, config: Config, role: TableRole) -> RoleTab
     # A table may be reshaped by what it refers to: its key is all that it depends on.
     others = [
         config.tables[other].model_dump_json()
-        for other in ("people", "subscriptions")
+        for other in ("people", "accounts", "subscriptions")
         if other in config.tables
     ]
     key = f"role:{role}:{settings.model_dump_json()}:{others}"

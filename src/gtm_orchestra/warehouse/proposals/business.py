@@ -111,6 +111,27 @@ _CHANNEL_PURPOSES: dict[str, tuple[str, tuple[str, ...]]] = {
     "sales": ("sales-contact", ("sales", "phone", "call", "outreach")),
 }
 
+# A purpose of one of these is of no other medium.
+_SPOKEN = frozenset(
+    {
+        "phone",
+        "phones",
+        "call",
+        "calls",
+        "calling",
+        "telephone",
+        "tel",
+        "telefon",
+        "telefono",
+        "telefoon",
+        "outreach",
+    }
+)
+_OTHER_MEDIA = _SPOKEN | {
+    "sms", "text", "textmessage", "whatsapp", "post", "postal", "letter", "directmail", "push", "mms", "rcs",
+    "third", "partner", "partners", "partenaires", "socios", "derden",
+}  # fmt: skip
+
 
 def find_timezone(tables: Sequence[TableReading]) -> tuple[str, str, float]:
     """Return the business time zone with evidence and confidence; UTC where the data says nothing."""
@@ -139,13 +160,17 @@ def find_currency(tables: Sequence[TableReading]) -> tuple[str, str, float]:
     """Return the currency with evidence and confidence; USD where the data says nothing."""
     for table in tables:
         column = table.find("currency")
-        found = _majority(column.measure.vocabulary) if column is not None else None
-        if found is not None and column is not None and found[0].upper() in CURRENCIES:
-            return (
-                found[0].upper(),
-                f"{found[1]:.0%} of the values of {table.name}.{column.measure.name}",
-                0.9,
-            )
+        if column is None or not column.measure.vocabulary:
+            continue
+        counts = Counter(column.measure.vocabulary)
+        code, rows = max(counts.items(), key=lambda item: (item[1], item[0]))
+        if code.upper() not in CURRENCIES:
+            continue
+        where, share = f"{table.name}.{column.measure.name}", rows / counts.total()
+        if share >= _MAJORITY:
+            return code.upper(), f"{share:.0%} of the values of {where}", 0.9
+        split = ", ".join(f"{name.upper()} {n:,}" for name, n in counts.most_common(5))
+        return code.upper(), f"the most frequent of {where}: {split}; amounts are not converted", 0.6
     for table in tables:
         for column in table.columns:
             if column.unit in CURRENCIES:
@@ -235,6 +260,9 @@ def _matching(names: Iterable[tuple[str, float]], phrases: Sequence[str]) -> str
 def channels_of(purpose: str) -> frozenset[str]:
     """Return the channels that a purpose of processing speaks of, by its words."""
     said = set(words(purpose)) | {purpose}
+    if said & _OTHER_MEDIA:
+        # Who agreed to a call has not agreed to mail, though both are marketing.
+        return frozenset({"sales"}) if said & _SPOKEN else frozenset()
     return frozenset(
         channel for channel, (default, hints) in _CHANNEL_PURPOSES.items() if said & {default, *hints}
     )

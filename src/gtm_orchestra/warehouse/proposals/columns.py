@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, read_consent
+from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, purpose_of, read_consent
 from gtm_orchestra.warehouse.proposals.lexicon import Concept, find_concept, is_business_word
 from gtm_orchestra.warehouse.proposals.names import fold
 from gtm_orchestra.warehouse.proposals.sensitive import proxy_category, special_category, special_values
@@ -16,7 +16,17 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.proposals.dates import DateReading
     from gtm_orchestra.warehouse.proposals.measures import ColumnMeasure
 
-__all__ = ["ColumnReading", "read_column", "speaks_of_consent"]
+__all__ = ["CONSENT_NOTE", "ColumnReading", "read_column", "speaks_of_consent"]
+
+# In the catalog it keeps a column from being accepted in bulk; see `catalog.is_safe`.
+CONSENT_NOTE = "consent: it says whom to address, not whom to target"
+# Words of a mailing list, both ways.
+_SUBSCRIBING = frozenset({
+    "subscribed", "unsubscribed", "not subscribed", "non-subscribed", "never_subscribed", "never subscribed",
+    "angemeldet", "abgemeldet", "abonniert", "inscrit", "desinscrit", "abonne", "desabonne", "suscrito",
+    "dado de baja", "aangemeld", "afgemeld", "uitgeschreven", "opted in", "opted out",
+    "opted-in", "opted-out",
+})  # fmt: skip
 
 # The words that `warehouse.values.as_boolean` reads.
 _TRUTH = frozenset({"true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"})
@@ -38,6 +48,7 @@ _RANGES = {
     "page_views": float("inf"),
 }
 _EVENT_NAMES, _COUNTRIES = 50, 260
+_NAME_WORDS, _STAGES = 1.5, 12
 # An address in such a column is not the address of the person whose row it is.
 _SOMEBODY_ELSE = frozenset(
     {
@@ -72,6 +83,16 @@ _TELLING = frozenset(
         "angemeldet",
         "abgemeldet",
         "abonniert",
+        "no consent",
+        "not subscribed",
+        "consented",
+        "inscrit",
+        "desinscrit",
+        "abonne",
+        "desabonne",
+        "suscrito",
+        "aangemeld",
+        "afgemeld",
     }
 ) | {"opted in", "opted out", "opt-in", "opt-out", "opted_in", "opted_out"}
 # Verbs of agreement and refusal; "newsletter sent at" has none.
@@ -81,9 +102,14 @@ _AGREEING = frozenset({
     "widerspruch", "widerrufen", "abgemeldet", "consentement", "consenti", "consentimiento",
     "toestemming", "aangemeld", "afgemeld", "objected",
 })  # fmt: skip
+_LISTS = frozenset({"newsletter", "infolettre", "boletin", "nieuwsbrief", "rundbrief"})
+_SENDING = frozenset({
+    "last", "sent", "send", "opened", "open", "clicked", "click", "received", "next", "dernier",
+    "derniere", "letzter", "letzte", "ultimo", "ultima", "laatste", "campaign", "delivered", "bounced",
+})  # fmt: skip
 _WHEN = frozenset({
-    "at", "on", "date", "time", "timestamp", "ts", "since", "datum", "zeitpunkt", "am", "seit", "le", "el",
-    "op", "fecha",
+    "add", "added", "at", "on", "date", "time", "timestamp", "ts", "since", "datum", "zeitpunkt", "am",
+    "seit", "le", "el", "op", "fecha",
 })  # fmt: skip
 _SPEAKING = {
     "email": ("email", "e-mail address"),
@@ -120,7 +146,27 @@ _LIGHTS = frozenset(
 _MAY_BE_ADDRESSES = frozenset({"owner", "full_name", "person_id", "account_id", "external_id"})
 _CATEGORY_VALUES = 60
 _CATEGORY_SHARE = 0.5
-_ID_HEADS = frozenset({"id", "key", "uuid", "guid", "uid"})
+_ID_HEADS = frozenset({"id", "key", "uuid", "guid", "uid", "ids", "nr", "no", "number", "nummer", "ref"})
+# "Organization" beside "Organization - ID" is its name.
+_NAMED_BY = {
+    "account_id": ("account_name", "name of the company"),
+    "opportunity_id": ("opportunity_name", "name of the deal"),
+}
+# Numbers of so many digits count nothing: nobody has a thousand million of anything.
+_LONG_NUMBER = 1e9
+_LIFE = frozenset({"customer", "client", "kunde", "cliente", "klant", "active customer", "won"})
+_BEFORE_LIFE = (
+    "lead",
+    "prospect",
+    "interessent",
+    "subscriber",
+    "hot",
+    "warm",
+    "cold",
+    "mql",
+    "sql",
+    "opportunity",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +225,11 @@ def read_column(measure: ColumnMeasure) -> ColumnReading:
     by_value = _by_value(reading)
     named = _by_name(reading) or _consent_time(reading)
     consent = _consent(reading, named)
-    found = consent or by_value or named or _generic(reading)
+    if named is not None and named.concept in {"lead_status", "status", "segment"}:
+        named = _stage_by_values(reading) or named
+    found = consent or by_value or named or _stage_by_values(reading) or _generic(reading)
+    if found.concept in {"consent", "consent_status"}:
+        found = replace(found, note=CONSENT_NOTE)
     proxy = proxy_category(measure.words)
     if proxy is not None:
         found = replace(
@@ -356,6 +406,16 @@ def _by_name(reading: ColumnReading) -> ColumnReading | None:
         return None
     if reading.type == "number" and (concept.name in _CODES or concept.name.endswith("_id")):
         reading = replace(reading, type="string", format=None)
+    if concept.name in _NAMED_BY and not set(measure.words) & _ID_HEADS and _names_something(measure):
+        name, label = _NAMED_BY[concept.name]
+        return replace(
+            reading,
+            concept=name,
+            label=label,
+            sensitivity="internal",
+            evidence=f"named so, and its values are names; {reading.evidence}",
+            confidence=sure,
+        )
     note = (
         concept.label
         if concept.sensitivity == "personal"
@@ -374,6 +434,31 @@ def _by_name(reading: ColumnReading) -> ColumnReading | None:
     )
 
 
+def _names_something(measure: ColumnMeasure) -> bool:
+    """Return whether most of the sampled values are words, not codes; without a sample, whether they vary."""
+    if measure.type != "string" or measure.reading is None or measure.reading.form not in {"code", "prose"}:
+        return False
+    return measure.reading.words >= _NAME_WORDS
+
+
+def _stage_by_values(reading: ColumnReading) -> ColumnReading | None:
+    """Return a lifecycle whose values say so, whatever it is called: "Customer" beside "Hot lead"."""
+    measure = reading.measure
+    folded = {fold(value).strip() for value in measure.vocabulary}
+    if measure.type != "string" or not folded & _LIFE or len(folded) > _STAGES:
+        return None
+    if not any(value.startswith(_BEFORE_LIFE) or value.endswith(("lead", "prospect")) for value in folded):
+        return None
+    return replace(
+        reading,
+        concept="lifecycle_stage",
+        label="stage of the customer lifecycle",
+        sensitivity="internal",
+        evidence=f"its values are stages of a customer; {reading.evidence}",
+        confidence=_LIKELY,
+    )
+
+
 def _plausible(concept: Concept, measure: ColumnMeasure) -> bool:
     """Return whether figures allow a meaning whose shape they have."""
     name, low, high = concept.name, measure.low, measure.high
@@ -381,6 +466,8 @@ def _plausible(concept: Concept, measure: ColumnMeasure) -> bool:
         return low >= 0 and high <= _RANGES[name]
     if name in {"is_active", "email_verified", "is_admin", "is_test"} and measure.shape == "number":
         return measure.binary
+    if name == "phone" and measure.binary:
+        return False
     if name in {"first_name", "last_name", "full_name"}:
         return not any(letter.isdigit() for value in list(measure.vocabulary)[:5] for letter in value)
     if name == "event_name":
@@ -401,10 +488,18 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
         return None
     said = read_consent(measure.words)
     two_valued = measure.binary or speaks_of_consent(measure)
-    if said is None and named is not None and named.concept == "consent_status" and two_valued:
-        said = ConsentWords("general", inverted=False, weak=True)
+    subscribing = len({fold(value.strip()) for value in measure.vocabulary} & _SUBSCRIBING) > 1
+    if (
+        said is None
+        and two_valued
+        and ((named is not None and named.concept == "consent_status") or subscribing)
+    ):
+        said = ConsentWords(purpose_of(measure.words) or "general", inverted=False, weak=True)
     if said is None or not two_valued:
         return None
+    if subscribing and said.purpose in {"general", "marketing"}:
+        # Only mail is subscribed to.
+        said = replace(said, purpose="email-marketing")
     if said.weak and {fold(value) for value in measure.vocabulary} & _TELLING:
         said = replace(said, weak=False)
     which = "an objection (yes means no)" if said.inverted else "an agreement"
@@ -416,14 +511,15 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
         consent=said,
         confidence=_WEAK if said.weak else 0.9,
         evidence=f"named as {which}, two-valued; {reading.evidence}",
-        note="current state only: not provable at exposure time",
     )
 
 
 def _consent_time(reading: ColumnReading) -> ColumnReading | None:
     """Return a time of agreement or refusal, such as "marketing_opt_in_at": evidence of consent."""
     measure = reading.measure
-    if measure.shape != "time" or not set(measure.words) & _AGREEING or not set(measure.words) & _WHEN:
+    listed = bool(set(measure.words) & _LISTS) and not set(measure.words) & _SENDING
+    agreeing = listed or bool(set(measure.words) & _AGREEING)
+    if measure.shape != "time" or not agreeing or not set(measure.words) & _WHEN:
         return None
     said = read_consent(tuple(word for word in measure.words if word not in _WHEN))
     if said is None:
@@ -445,7 +541,7 @@ def speaks_of_consent(measure: ColumnMeasure) -> bool:
     return bool(folded) and folded <= YES | NO | UNDECIDED and bool(folded & (YES | NO))
 
 
-def _generic(reading: ColumnReading) -> ColumnReading:
+def _generic(reading: ColumnReading) -> ColumnReading:  # noqa: C901 - one branch per kind of value
     """Return what can be said of a column that no phrase names: its type, and if its words are harmless."""
     measure = reading.measure
     if not measure.filled:
@@ -459,7 +555,11 @@ def _generic(reading: ColumnReading) -> ColumnReading:
     elif measure.shape == "flag" or (measure.type == "integer" and measure.binary):
         label = "yes or no"
     elif measure.shape == "number":
-        label = "identifier" if set(measure.words) & _ID_HEADS else "a number"
+        whole = measure.type == "integer" and isinstance(measure.low, float) and measure.low >= _LONG_NUMBER
+        label = "identifier" if whole or set(measure.words) & _ID_HEADS else "a number"
+        if label == "identifier":
+            # A sum of identifiers is none.
+            reading = replace(reading, type="string", format=None)
     elif measure.shape == "prose":
         label = "free text"
     elif measure.shape == "url":

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["OTHER_MAIL", "PURPOSE_WORDS", "ConsentWords", "read_consent"]
+__all__ = ["OTHER_MAIL", "PURPOSE_WORDS", "ConsentWords", "purpose_of", "read_consent"]
 
 _NEGATIVE = (
     "optout", "optedout", "unsubscribed", "unsubscribe", "do not", "donotcontact", "donotemail", "donotcall", "dnc",
     "widerspruch", "widersprochen", "abgemeldet", "desinscrit", "desabonne", "opposition", "baja", "afgemeld",
     "uitgeschreven", "no marketing", "keine werbung", "werbesperre", "no contact", "no email", "no calls", "kein newsletter",
-    "not contact", "stop email", "objected", "objects", "objection", "objects to", "emailsperre", "geen",
+    "not contact", "not email", "not call", "not mail", "opt me out", "suppress", "suppressed", "blacklisted", "blocklisted",
+    "stop email", "objected", "objects", "objection", "objects to", "emailsperre", "geen",
 )  # fmt: skip
 _POSITIVE = (
     "optin", "optedin", "consent", "consented", "permission", "accepts", "accept", "accepted", "agree", "agreed",
@@ -21,6 +22,14 @@ _POSITIVE = (
     "consentimiento", "autoriza", "autorizacion", "permiso", "toestemming", "akkoord", "gdpr", "dsgvo", "rgpd", "lopd",
     "newsletter", "newsletteranmeldung", "newsletteroptin", "wants", "ok", "subscribed", "subscriber", "abonniert",
     "abonne", "suscrito", "aangemeld", "subscription", "infolettre", "boletin", "nieuwsbrief", "mailing",
+    "lettre information", "lettre d information", "lettre info", "lettres d information", "rundbrief", "infobrief",
+    "mailing list", "mailing lists", "email list", "marketing emails", "emails marketing", "lista correo",
+    "lista de correo", "boletin informativo", "recibir ofertas", "recevoir offres", "recevoir les offres",
+    "offres partenaires", "offres commerciales", "offres promotionnelles", "offres des partenaires", "partner offers",
+    "partnerangebote", "ofertas socios", "ofertas de socios", "aanbiedingen partners", "prospection commerciale",
+    "werbeemails", "werbemails", "werbung erlaubt", "marketing allowed", "can contact", "contactable", "may contact",
+    "may email", "may call", "may we contact", "can email", "can call", "email allowed", "call allowed", "kontakterlaubnis",
+    "can be contacted", "may be contacted",
 )  # fmt: skip
 # Terms of use are a contract, a privacy notice is information: neither is an agreement to be addressed.
 _NO_CONSENT = frozenset(
@@ -51,11 +60,11 @@ _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
     ("personalization", frozenset({"personalization", "personalisation", "personalized", "personalised", "personalisierung", "personnalisation", "personalizacion", "personalisatie", "profiling", "profilierung", "profilage", "perfilado"})),
     ("ads", frozenset({"ads", "advertising", "advertisement", "retargeting", "remarketing", "targeting", "publicite", "publicidad", "advertenties"})),
     ("analytics", frozenset({"analytics", "tracking", "statistics", "statistik", "cookies", "cookie", "mesure"})),
-    ("third-party", frozenset({"third", "partner", "partners", "partnern", "partenaires", "socios", "derden", "dritte", "sharing", "sell"})),
-    ("newsletter", frozenset({"newsletter", "newsletters", "newsletteranmeldung", "newsletteroptin", "infolettre", "boletin", "nieuwsbrief", "mailing"})),
-    ("email-marketing", frozenset({"email", "emails", "mail", "emailwerbung", "donotemail", "emailsperre", "correo", "courriel", "mails"})),
+    ("third-party", frozenset({"third", "partner", "partners", "partnern", "partenaires", "socios", "derden", "dritte", "sharing", "sell", "partnerangebote", "affiliates", "terceros", "tiers"})),
+    ("newsletter", frozenset({"lettre", "lettres", "rundbrief", "infobrief", "newsletter", "newsletters", "newsletteranmeldung", "newsletteroptin", "infolettre", "boletin", "nieuwsbrief", "mailing"})),
+    ("email-marketing", frozenset({"email", "emails", "mail", "emailwerbung", "werbeemails", "werbemails", "donotemail", "emailsperre", "correo", "courriel", "mails"})),
     ("sales-contact", frozenset({"sales", "vertrieb"})),
-    ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen"})),
+    ("marketing", frozenset({"marketing", "werbung", "werbeeinwilligung", "werbeerlaubnis", "werbezustimmung", "werbesperre", "promo", "promotions", "promotional", "offers", "angebote", "offres", "ofertas", "aanbiedingen", "prospection"})),
 )  # fmt: skip
 # Mail that is none for marketing: who refuses it has refused nothing else.
 _TOPICS: tuple[tuple[str, frozenset[str]], ...] = (
@@ -119,6 +128,15 @@ class ConsentWords:
     weak: bool = False
 
 
+def purpose_of(header: tuple[str, ...]) -> str | None:
+    """Return the purpose of processing that a header names, or None.
+
+    >>> purpose_of(("sms", "marketing", "status")), purpose_of(("status",))
+    ('sms-marketing', None)
+    """
+    return next((name for name, known in _PURPOSES if set(header) & known), None)
+
+
 def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     """Return what a header says about consent, or None.
 
@@ -136,7 +154,7 @@ def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     positive = [phrase for phrase in _POSITIVE if f" {phrase} " in padded]
     if not negative and not positive:
         return None
-    purpose = next((name for name, known in _PURPOSES if set(header) & known), None)
+    purpose = purpose_of(header)
     if purpose in {"email-marketing", None} and not set(header) & _MARKETING:
         purpose = next((name for name, known in _TOPICS if set(header) & known), purpose)
     hits = {*negative, *positive}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.config import REQUIRED_COLUMNS, Config, ConsentSettings
@@ -15,17 +14,17 @@ from gtm_orchestra.warehouse.proposals.business import (
     propose_channels,
     propose_metrics,
 )
-from gtm_orchestra.warehouse.proposals.columns import ColumnReading, read_column, speaks_of_consent
-from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords
+from gtm_orchestra.warehouse.proposals.columns import read_column
+from gtm_orchestra.warehouse.proposals.context import in_context
 from gtm_orchestra.warehouse.proposals.entries import Entries, consent_words
 from gtm_orchestra.warehouse.proposals.exclusions import own_domain
-from gtm_orchestra.warehouse.proposals.measures import measure_table
-from gtm_orchestra.warehouse.proposals.names import plural_free, slug, words
+from gtm_orchestra.warehouse.proposals.measures import measure_table, overlap
+from gtm_orchestra.warehouse.proposals.names import slug
 from gtm_orchestra.warehouse.proposals.proposal import Evidence, Proposal
 from gtm_orchestra.warehouse.proposals.readiness import ConsentMeasure, measure_consent, next_steps
 from gtm_orchestra.warehouse.proposals.readings import RoleReading, TableReading
-from gtm_orchestra.warehouse.proposals.table_words import TABLE_HINTS
 from gtm_orchestra.warehouse.proposals.tables import assign_roles
+from gtm_orchestra.warehouse.proposals.verification import keep_what_holds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +75,7 @@ def propose(
             entries.skip(table.name, table.columns, without[table.name])
         else:
             entries.add(role)
-    entries.settle_objections(_logged(roles))
+    beside = _settle_consent(warehouse, roles, entries)
     if (own := own_domain(warehouse, roles["people"].table)) is not None:
         entries.keep_out_staff(*own)
     events = roles.get("events")
@@ -86,6 +85,9 @@ def propose(
         f"tables.{role}": Evidence(text=r.evidence, confidence=round(r.confidence, 2))
         for role, r in roles.items()
     }
+    if beside:
+        said = evidence["tables.consents"]
+        evidence["tables.consents"] = said.model_copy(update={"text": "; ".join((said.text, *beside))})
     raw = _config(
         name, source, tables, roles, entries, evidence, timezone=timezone, currency=currency, author=author
     )
@@ -100,11 +102,39 @@ def propose(
         from gtm_orchestra.warehouse.dbt import apply_manifest, read_manifest  # noqa: PLC0415 - rarely needed
 
         proposal = apply_manifest(proposal, read_manifest(dbt_manifest))
+    proposal = keep_what_holds(warehouse, proposal)
     measured = measure_consent(warehouse, proposal.config, {*entries.snapshots, *_logged(roles)})
     proposal = proposal.model_copy(
         update={"evidence": dict(sorted({**proposal.evidence, **_floor(measured)}.items()))}
     )
     return proposal.model_copy(update={"next_steps": next_steps(proposal, measured)})
+
+
+def _settle_consent(
+    warehouse: Warehouse, roles: Mapping[TableRole, RoleReading], entries: Entries
+) -> tuple[str, ...]:
+    """Decide between the log and columns of people that say the same, and return how, as evidence."""
+    covered = _covered(warehouse, roles)
+    found = []
+    for purpose, column in entries.settle_objections(_logged(roles), covered=covered).items():
+        if column.startswith("+"):
+            found.append(
+                f"it knows {covered:.0%} of the people, and {column[1:]!r} of people says {purpose} for the "
+                "others: a no in either is a no"
+            )
+        else:
+            found.append(f"{column!r} of people shows {purpose} as of today, and is left to this log")
+    return tuple(found)
+
+
+def _covered(warehouse: Warehouse, roles: Mapping[TableRole, RoleReading]) -> float:
+    """Return the share of people whom the consent log knows."""
+    people, log = roles["people"], roles.get("consents")
+    if log is None:
+        return 0.0
+    own = people.columns[log.person_by or "key"]
+    hits, _ = overlap(warehouse, (people.table.name, own), (log.table.name, log.columns["person"]))
+    return hits / max(people.table.measure.rows, 1)
 
 
 def _floor(measured: Mapping[str, ConsentMeasure]) -> dict[str, Evidence]:
@@ -122,49 +152,7 @@ def _proof(found: ConsentMeasure) -> str:
 
 def _read(warehouse: Warehouse, name: str) -> TableReading:
     measure = measure_table(warehouse, name)
-    return TableReading(measure, tuple(_in_context(read_column(c), name) for c in measure.columns))
-
-
-def _in_context(reading: ColumnReading, table: str) -> ColumnReading:
-    """Let the table decide what a bare "name" or "status" is, where the values do not contradict."""
-    measure, about = reading.measure, {plural_free(word) for word in words(table)}
-    if about & TABLE_HINTS["consents"] and reading.concept in {"status", "consent", "consent_status"}:
-        if reading.consent is None and speaks_of_consent(measure):
-            return replace(
-                reading,
-                concept="consent",
-                label="an agreement",
-                consent=ConsentWords("newsletter", inverted=False),
-            )
-        if reading.consent is not None and reading.consent.weak:
-            purpose = reading.consent.purpose if reading.consent.purpose != "general" else "newsletter"
-            return replace(reading, consent=replace(reading.consent, purpose=purpose, weak=False))
-    bare = measure.words in {("name",), ("nom",), ("naam",), ("names",)} and measure.type == "string"
-    if not bare or measure.shape not in {"text", "prose"}:
-        return reading
-    evidence = f"named so in {table!r}; {reading.evidence}"
-    if about & TABLE_HINTS["accounts"]:
-        return replace(
-            reading,
-            concept="account_name",
-            label="name of the company",
-            sensitivity="internal",
-            confidence=0.85,
-            problem="",
-            evidence=evidence,
-        )
-    if about & (TABLE_HINTS["people"] | TABLE_HINTS["consents"]):
-        return replace(
-            reading,
-            concept="full_name",
-            label="name of the person",
-            sensitivity="personal",
-            note="name",
-            confidence=0.85,
-            problem="",
-            evidence=evidence,
-        )
-    return reading
+    return TableReading(measure, tuple(in_context(read_column(c), name) for c in measure.columns))
 
 
 def _config(  # noqa: PLR0913 - one value per part of gtm.toml
@@ -195,7 +183,7 @@ def _config(  # noqa: PLR0913 - one value per part of gtm.toml
     for purpose, snapshot in entries.snapshots.items():
         reading = roles["people"].table.measure.column(snapshot["column"])
         evidence[f"consent.snapshots.{purpose}"] = Evidence(
-            text=f"{snapshot['column']!r} is two-valued ({reading.coverage:.0%} filled); "
+            text=f"{snapshot['column']!r} says yes or no ({reading.coverage:.0%} filled); "
             "not provable at exposure time",
             confidence=0.8,
         )
@@ -229,6 +217,10 @@ def _table(role: str, found: RoleReading, entries: Entries) -> dict[str, Any]:
         settings["formats"] = entries.formats[role]
     if found.person_by is not None:
         settings["person_by"] = found.person_by
+    if found.account_by is not None:
+        settings["account_by"] = found.account_by
+    if found.exclude:
+        settings["exclude"] = {name: list(said) for name, said in found.exclude.items()}
     return settings
 
 
@@ -264,7 +256,7 @@ def _zones(
     return found
 
 
-def _logged(roles: dict[TableRole, RoleReading]) -> tuple[str, ...]:
+def _logged(roles: Mapping[TableRole, RoleReading]) -> tuple[str, ...]:
     """Return the purposes that the consent log knows, sorted."""
     log = roles.get("consents")
     if log is None:

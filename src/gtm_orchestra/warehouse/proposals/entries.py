@@ -10,7 +10,7 @@ from gtm_orchestra.warehouse.proposals.consent_words import OTHER_MAIL
 from gtm_orchestra.warehouse.proposals.exclusions import exclusion
 from gtm_orchestra.warehouse.proposals.names import fold, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import ColumnProposal
-from gtm_orchestra.warehouse.proposals.value_words import NO, YES
+from gtm_orchestra.warehouse.proposals.value_words import NO, OUT, YES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Entries", "describe"]
 
+# Unless the values are its keys, "person_id" is the identifier of something else.
+_REFERENCES = frozenset({"person_id", "account_id", "anonymous_id"})
 _CONSENT_CONCEPTS = frozenset({"consent", "consent_status"})
 _NO_ATTRIBUTE = frozenset({"key", "account", "anonymous", "loaded_at"})
 _FIXED = frozenset(
@@ -61,6 +63,8 @@ _OBJECTIONS: dict[str, list[str]] = {
     "personalization": ["web", "in-app"],
     "analytics": ["web", "in-app"],
 }
+# A log of so few of the people is a list of readers, not the record of them all.
+_FEW_LOGGED = 0.6
 _GIVEN_YES, _GIVEN_NO = ("yes", "true", "1"), ("no", "false", "0")
 
 
@@ -116,6 +120,7 @@ class Entries:
                 self._keep_out(reading, attribute)
             elif not meaning and usable:
                 meaning = self._extra(role, reading)
+                why_not = "" if meaning else _stranger(reading)
                 if role == "subscriptions" and reading.type is not None:
                     attribute = self._joined(found, reading)
             if (
@@ -126,7 +131,7 @@ class Entries:
             ):
                 attribute = self._joined(found, reading)
             if not (attribute or consent or meaning):
-                why_not = reading.problem or _unknown(role, reading)
+                why_not = why_not or reading.problem or _unknown(role, reading)
             self.columns.append(
                 _proposed(
                     reading, role=role, meaning=meaning, attribute=attribute, consent=consent, why_not=why_not
@@ -141,22 +146,40 @@ class Entries:
             if r.measure.table == table
         ]
 
-    def settle_objections(self, logged: Collection[str]) -> None:
+    def settle_objections(self, logged: Collection[str], *, covered: float = 1.0) -> dict[str, str]:
         """Keep a column as a snapshot only where nothing better says who agreed.
 
         A log is the record: a column beside it, spelled otherwise, would overrule a withdrawal that the log
-        holds. And who has not objected has not agreed: beside an opt-in, an opt-out only keeps people out.
+        holds. Where the log knows few people, an agreement in a column is kept under the log's own purpose,
+        so that a no in either is a no. And who has not objected has not agreed: beside an opt-in, an opt-out
+        only keeps people out.
+
+        Args:
+            logged: The purposes of the log.
+            covered: Share of the people that the log knows.
+
+        Returns:
+            Purpose → column that was kept ("+" before it) or left to the log, for the evidence.
         """
+        said: dict[str, str] = {}
         recorded = frozenset[str]().union(*(channels_of(purpose) for purpose in logged))
         for purpose in sorted(self.snapshots):
             if channels_of(purpose) & recorded:
-                del self.snapshots[purpose]
+                snapshot = self.snapshots.pop(purpose)
+                same = [other for other in sorted(logged) if channels_of(other) & channels_of(purpose)]
+                few = covered < _FEW_LOGGED and len(same) == 1 and same[0] not in said
+                if few and purpose not in self.objections:
+                    self.snapshots[same[0]] = snapshot
+                    said[same[0]] = f"+{snapshot['column']}"
+                else:
+                    said[purpose] = snapshot["column"]
                 self.objections.discard(purpose)
         agreed = [*logged, *(purpose for purpose in self.snapshots if purpose not in self.objections)]
-        covered = frozenset[str]().union(*(channels_of(purpose) for purpose in agreed))
+        opened = frozenset[str]().union(*(channels_of(purpose) for purpose in agreed))
         for purpose in sorted(self.objections):
-            if not channels_of(purpose) or channels_of(purpose) & covered:
+            if not channels_of(purpose) or channels_of(purpose) & opened:
                 del self.snapshots[purpose]
+        return said
 
     def add_events(self, events: RoleReading, names: Sequence[tuple[str, float]]) -> None:
         """Add how often the most frequent events happened, and how long ago."""
@@ -212,7 +235,7 @@ class Entries:
     def _attribute(self, found: RoleReading, reading: ColumnReading) -> str:
         if reading.type is None:
             return ""
-        name = slug(reading.measure.name)
+        name = slug(reading.measure.plain_name or reading.measure.name)
         if found.role == "accounts" and not name.startswith(("account", "company")):
             name = f"account_{name}"
         name = self._free(name)
@@ -239,7 +262,7 @@ class Entries:
         channels = _OBJECTIONS.get(said.purpose)
         if channels:
             settings["channels"] = channels
-        self.suppressions[f"objected_{slug(reading.measure.name)}"] = settings
+        self.suppressions[f"objected_{slug(reading.measure.plain_name or reading.measure.name)}"] = settings
         return name
 
     def _keep_out(self, reading: ColumnReading, attribute: str) -> None:
@@ -273,7 +296,7 @@ class Entries:
     def _joined(self, found: RoleReading, reading: ColumnReading) -> str:
         """Offer a column of the latest subscription as an attribute of its account or person."""
         role = "accounts" if "account" in found.columns else "people"
-        name = slug(reading.measure.name)
+        name = slug(reading.measure.plain_name or reading.measure.name)
         name = self._free(
             name if name.startswith(("subscription", "plan", "mrr")) else f"subscription_{name}"
         )
@@ -300,8 +323,10 @@ class Entries:
             reading.concept == "generic" and reading.sensitivity == "unknown"
         ):
             return ""
+        if reading.concept in _REFERENCES or reading.concept == "free_text":
+            return ""
         # The words with a fixed meaning for a role belong to the column that was chosen for it.
-        name = slug(reading.measure.name)
+        name = slug(reading.measure.plain_name or reading.measure.name)
         while name in taken or name in _FIXED:
             name = f"other_{name}"
         taken[name] = reading.measure.name
@@ -327,6 +352,15 @@ class Entries:
         return purpose
 
 
+def _stranger(reading: ColumnReading) -> str:
+    """Return why a column that reads like a reference, or like anything at all, is no property."""
+    if reading.concept in _REFERENCES:
+        return f"named like the {reading.label}, but its values are not those that this row refers to"
+    if reading.concept == "free_text":
+        return "free text: it may hold anything"
+    return ""
+
+
 def _unknown(role: str, reading: ColumnReading) -> str:
     """Return why a readable column stays out, and how to take it in."""
     if reading.concept == "special":
@@ -345,7 +379,7 @@ def _words(reading: ColumnReading) -> tuple[list[str], list[str]]:
     if measure.type == "integer":
         return ["1"], ["0"]
     yes = sorted({value.strip().lower() for value in measure.vocabulary if fold(value.strip()) in YES})
-    no = sorted({value.strip().lower() for value in measure.vocabulary if fold(value.strip()) in NO})
+    no = sorted({value.strip().lower() for value in measure.vocabulary if fold(value.strip()) in NO | OUT})
     return yes or list(_GIVEN_YES), no or list(_GIVEN_NO)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
+from gtm_orchestra.warehouse.proposals.dialects import MORE_PHRASES
 from gtm_orchestra.warehouse.proposals.names import words
 
 if TYPE_CHECKING:
@@ -125,6 +126,10 @@ tags|internal|labels or interests|tags, labels, schlagworte, etiquetas, etiquett
 language|internal|language|language, locale, lang, preferred language, sprache, langue, langue preferee, idioma, taal, voorkeurstaal, bevorzugte sprache, language code, browser language, korrespondenzsprache, customer locale
 country|internal|country|country, country code, countrycode, country region, land, staat, laendercode, landercode, landerkurzel, pays, code pays, pais, codigo pais, landcode, shipping country, billing country, mailing country, ip country, ip country code, iso country, country iso, shipping country code, country name, lieferland, hq country, company country
 region|internal|region|state, region, province, state region, bundesland, kanton, departement code, region code, provincia, provincie, comunidad, county, shipping province, shipping region, billing province, billing state, shipping state, mailing state, ip state region, ip state, state province, state code region, sales region, market, markt, marche, mercado
+visibility|internal|who may see the record|visible to
+slug|internal|name in web addresses|slug
+feature_flags|unknown|settings or properties|feature flags
+onboarding_step|internal|step of the onboarding|onboarding step
 timezone|internal|time zone|timezone, time zone, zeitzone, fuseau horaire, zona horaria, tijdzone, tz
 """
 _SOURCE = """
@@ -147,6 +152,8 @@ updated_at|internal|when the record last changed|laatst gewijzigd, laatst bijgew
 event_time|internal|when it happened|event time, event timestamp, eventtime, event date, event datetime, event at, timestamp, occurred at, occurred on, occurred, happened at, sent at, original timestamp, client event time, time, date, datetime, datum, zeitpunkt, zeit, uhrzeit datum, fecha, fecha hora, heure, horodatage, tijdstip, tijd, ts, server time, triggered at, performed at, date time, date heure, activity date, tracked at, logged at, derived tstamp, collector tstamp, received timestamp, day
 order_time|internal|when it was ordered|booked at, booked on, booking date, booking time, booking timestamp, reservation date, reserved at, gebucht am, buchungsdatum, reserviert am, geboekt op, boekingsdatum, gereserveerd op, reserve le, date reservation, reservado el, fecha reserva, order date, orderdate, ordered, ordered at, ordered on, order time, order timestamp, order datetime, purchase date, purchase time, purchase timestamp, purchased at, purchased on, bestelldatum, bestellt am, auftragsdatum, kaufdatum, gekauft am, date commande, date de commande, commande le, date achat, fecha pedido, fecha compra, fecha de pedido, fecha de compra, besteldatum, aankoopdatum, besteld op, processed at, order created at, order created, order placed at, placed at, transaction date, transaction time, transacted at, invoice date, rechnungsdatum, date facture, fecha factura, factuurdatum, checkout completed at, sold at
 last_activity_at|internal|when something last happened|last activity, last activity date, last activity at, last seen, last seen at, last seen date, last active, last active at, last active date, last login, last login at, last login date, last signin, last sign in, last sign in at, last visit, last visit date, last session, last session date, letzter login, letzte anmeldung, letzte aktivitat, letzter besuch, derniere connexion, derniere activite, derniere visite, ultimo acceso, ultima conexion, ultima actividad, ultima visita, laatste login, laatste bezoek, laatste activiteit, laatst gezien, laatst ingelogd, last engagement, last engagement date, last contacted, last contacted date, last time contacted, last contact date, notes last contacted, last email open date, last email click date, last email send date, last email opened, last email clicked, last opened at, last clicked at, time last seen, time last session, last touch date, last marketing email open date, last marketing email click date, recent conversion date, first conversion date, last activity time, last emailed at, last engaged at, last event at
+last_contact_at|internal|when your side was last in touch|last contacted
+planned_at|internal|a date that is planned|next activity date
 last_order_at|internal|last or first order|last order, last order date, last order at, last ordered at, last purchase, last purchase date, last purchase at, last purchased at, first order, first order date, first order at, first purchase date, first purchase at, letzte bestellung, letzter kauf, letztes bestelldatum, erste bestellung, erstkauf, derniere commande, dernier achat, premiere commande, ultimo pedido, ultima compra, fecha ultimo pedido, fecha ultima compra, primera compra, laatste bestelling, laatste aankoop, eerste bestelling, datum letzte bestellung, datum letzter kauf, date derniere commande, recent deal close date, last order time
 stage_date|internal|a date in the customer's history|became a customer date, became customer date, became customer, became lead date, became a lead date, became mql date, became a marketing qualified lead date, became a sales qualified lead date, became an opportunity date, became a subscriber date, became opportunity date, became paying at, converted at, conversion date, converted date, activated at, activation date, qualified at, mql date, sql date, date entered customer, first deal created date, demo date, first paid at, next activity date, next contact date, upgraded at, onboarding completed at, verified at, email verified at, email confirmed at, reactivated at, first session, invited at, accepted at, churned at, churn date, churned on, first login at, first login
 deleted_at|internal|when the record was deleted|deleted at, deleted on, deleted date, date deleted, deletion date, archived at, blocked at, deactivated at, anonymized at, anonymised at, erased at, soft deleted at, removed at, discarded at, geloscht am, loschdatum, gesperrt am, archiviert am, deaktiviert am, supprime le, date suppression, eliminado el, fecha eliminacion, verwijderd op
@@ -160,7 +167,7 @@ shipped_at|internal|when it was shipped, delivered or returned|shipped at, shipp
 close_date|internal|close date of the deal|close date, closedate, closed at, closed on, closed date, expected close date, deal close date, won at, won date, lost at, close time
 granted_at|internal|when it was agreed to|subscribed at, subscribed on, subscribe date, subscribed date, subscription date, date subscribed, optin at, optin on, optin date, optin time, optin timestamp, optedin at, optedin on, consent at, consent on, consent date, consent time, consent timestamp, consent given at, consent given on, consented at, consented on, consent updated at, newsletter signup date, newsletter signup at, newsletter subscribed at, newsletter optin date, newsletter optin at, newsletter since, newsletter date, email optin at, email optin date, marketing optin date, email marketing consent updated at, gdpr consent date, gdpr date, einwilligung am, einwilligungsdatum, datum einwilligung, zustimmung am, newsletter anmeldung, newsletter anmeldedatum, date consentement, date abonnement, fecha consentimiento, fecha suscripcion, suscrito el, abonne le, toestemmingsdatum, ingeschreven op, status changed at, status date, status updated at, email marketing consent date, terms accepted at, tos accepted at, accepted terms at, privacy accepted at
 withdrawn_at|internal|when consent was withdrawn|unsubscribed at, unsubscribed on, unsubscribe date, unsubscribed date, date unsubscribed, unsubscribe time, optout at, optout on, optout date, optout time, optedout at, optedout on, optedout date, withdrawn at, withdrawn on, revoked at, abgemeldet am, abmeldedatum, widerruf am, widerrufen am, date desinscription, desinscrit le, desabonne le, date desabonnement, fecha baja, fecha de baja, afmelddatum, uitgeschreven op, uitschrijfdatum, email optout date
-confirmed_at|internal|when consent was confirmed|confirmed at, confirmed on, confirm time, confirmation date, confirmed date, double optin at, double optin date, double optin time, double optin confirmed at, doi date, doi at, doi confirmed at, bestatigt am, bestatigungsdatum, confirme le, confirmado el, bevestigd op, optin confirmed at, doi timestamp, double optin timestamp, email confirmed
+confirmed_at|internal|when it was confirmed|confirmed at, confirmed on, confirm time, confirmation date, confirmed date, double optin at, double optin date, double optin time, double optin confirmed at, doi date, doi at, doi confirmed at, bestatigt am, bestatigungsdatum, confirme le, confirmado el, bevestigd op, optin confirmed at, doi timestamp, double optin timestamp, email confirmed
 """
 _MONEY = """
 amount|internal|amount of money|amount, total, total price, totalprice, order total, ordertotal, order amount, order value, grand total, total amount, total paid, total inc tax, total incl vat, net total, gross total, gross amount, net amount, amount paid, paid amount, revenue, sales, order revenue, purchase amount, purchase value, value, event value, transaction amount, invoice total, invoice amount, betrag, gesamtbetrag, summe, gesamt, gesamtsumme, bestellwert, warenkorbwert, rechnungsbetrag, umsatz, bruttobetrag, nettobetrag, montant, montant total, montant commande, total ttc, total ht, montant ttc, montant ht, importe, importe total, total pedido, bedrag, totaal, totaalbedrag, orderbedrag, orderwaarde, omzet, deal amount, deal value, opportunity amount, contract value, tcv, acv, amount cents, price total, order total price, item total, total value, endbetrag, gesamtpreis, prix total, precio total, totaalprijs, basket value, cart value, cart total, checkout value
@@ -181,6 +188,8 @@ orders_count|internal|number of orders or deals|orders count, order count, numbe
 seats|internal|seats, licences or users|seats, seat count, number seats, num seats, licenses, licences, license count, lizenzen, plazas, users count, user count, number users, num users, number of users, team size, active users, member count, seats used, seats purchased, seat limit, number of seats, seats total, active seats, paid seats
 page_views|internal|visits, logins or page views|page views, pageviews, number pageviews, number page views, number of page views, num page views, sessions, session count, number sessions, number of sessions, num sessions, visits, visit count, number visits, web visits, average pageviews, average page views, login count, logins, number logins, sign in count, anzahl logins, nombre connexions, event count, events count, number of event completions, number event completions, number of logins, total sessions, total logins, seitenaufrufe, besuche, event completions, events last 30 days, active days
 email_engagement|internal|number or rate of interactions|emails opened, marketing emails opened, email opens, opens, open count, emails clicked, marketing emails clicked, email clicks, clicks, click count, emails delivered, marketing emails delivered, emails sent, emails bounced, marketing emails bounced, email open rate, email click rate, open rate, click rate, sends since last engagement, email sends since last engagement, emails replied, marketing emails replied, number form submissions, number of form submissions, form submissions, number unique forms submitted, number of unique forms submitted, times contacted, number times contacted, number of times contacted, number sales activities, number of sales activities, email sent count, avg open rate, avg click rate, total opens, total clicks, member rating, ratings
+activity_count|internal|number of activities of your side|done activities
+deal_count|internal|number of deals|won deals
 nps|internal|satisfaction|nps, nps score, csat, csat score, satisfaction, satisfaction score, rating, review score, zufriedenheit, net promoter score, stars, bewertung
 tickets|internal|tickets, cases or returns|tickets, ticket count, number tickets, support tickets, open tickets, number of tickets, cases, open cases, number of associated tickets, returns, return count, returns count
 usage|internal|a figure|usage, api calls, storage used, projects, project count, number projects, number of projects, integrations, integration count, documents, feature count, storage gb, projects count, reports created, tasks created, duration, duration seconds, duration s, duration ms, session duration, time on page, load time ms, seconds, minutes used, credits, credits used, credit balance, balance, store credit, days active, tenure days, tenure months, days since signup, days since last login, days since last order, days to close, sequence, step
@@ -258,6 +267,9 @@ _SHAPES: dict[str, frozenset[Shape]] = {
     "page_views": NUMBER,
     "email_engagement": NUMBER,
     "probability": NUMBER,
+    "activity_count": NUMBER,
+    "deal_count": NUMBER,
+    "feature_flags": TEXT | {"prose"},
     "product_name": TEXT | {"prose"},
     "event_name": frozenset({"text", "id"}),
     "website": frozenset({"url", "text"}),
@@ -288,8 +300,15 @@ def _phrases() -> dict[tuple[str, ...], Concept]:
     known: dict[tuple[str, ...], Concept] = {}
     for table, shapes in _TABLES:
         for line in table.strip().splitlines():
-            name, sensitivity, label, listed = line.split("|")
+            name, sensitivity, label, _ = line.split("|")
             concept = Concept(name, _SHAPES.get(name, shapes), sensitivity, label)  # type: ignore[arg-type]  # the tables above hold only classes of Sensitivity; a test reads them all
+            # What one tool means by a header is surer than what most people mean by it.
+            for phrase in MORE_PHRASES.get(name, ()):
+                known.setdefault(words(phrase), concept)
+    for table, shapes in _TABLES:
+        for line in table.strip().splitlines():
+            name, sensitivity, label, listed = line.split("|")
+            concept = Concept(name, _SHAPES.get(name, shapes), sensitivity, label)  # type: ignore[arg-type]  # as above
             for phrase in listed.split(","):
                 # The first concept that names a phrase keeps it: the tables go from keys to loose words.
                 known.setdefault(words(phrase), concept)
@@ -308,7 +327,7 @@ def _key(found: tuple[str, ...]) -> tuple[str, ...]:
     return kept or found
 
 
-def find_concept(  # noqa: PLR0911 - one way out per way to say it
+def find_concept(  # noqa: C901, PLR0911 - one way out per way to say it
     header: tuple[str, ...],
 ) -> tuple[Concept, float] | None:
     """Return the meaning that these words name, with how sure the words alone are; None if nobody knows them.
@@ -329,6 +348,13 @@ def find_concept(  # noqa: PLR0911 - one way out per way to say it
         stripped = stripped[:-1]
         if (concept := known.get(stripped)) is not None:
             return concept, 0.8
+    # Shops write the number first: id_order, N° facture.
+    if (
+        len(stripped) > 1
+        and stripped[0] == "id"
+        and (concept := known.get((*stripped[1:], "id"))) is not None
+    ):
+        return concept, 0.85
     # Units stand at the end: amount_cents, total_eur, occurred_at_ms.
     if len(stripped) > 1 and stripped[-1] in _UNITS:
         return find_concept(stripped[:-1])

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from gtm_orchestra.warehouse.proposals.dates import DateReading, read_epoch
-from gtm_orchestra.warehouse.proposals.names import words
+from gtm_orchestra.warehouse.proposals.names import shared_prefix, without_prefix, words
 from gtm_orchestra.warehouse.proposals.neighbours import settle
 from gtm_orchestra.warehouse.proposals.values import ValueReading, read_values
 
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.connection import Warehouse
     from gtm_orchestra.warehouse.proposals.lexicon import Shape
 
-__all__ = ["ColumnMeasure", "TableMeasure", "measure_table", "overlap"]
+__all__ = ["ColumnMeasure", "TableMeasure", "agreement", "measure_table", "overlap"]
 
 _SAMPLE = 50_000
 _EXACT = 1_000_000
 _FORMS = 4_000
 _VOCABULARY = 60
 _NEAR_UNIQUE = 0.9
+# How MySQL writes that there is no date.
+_ZERO_DATES = ("0000-00-00", "0000-00-00 00:00:00")
 PlainType = Literal["boolean", "integer", "number", "timestamp", "date", "string", "other"]
 
 
@@ -49,6 +51,7 @@ class ColumnMeasure:
         epoch: Unit, if whole numbers could be times.
         zoned: A time type that carries its zone.
         settled: What its neighbours told about how it is written; see `neighbours`.
+        plain_name: Its name without what every column of the table begins with, such as "Person - ".
     """
 
     table: str
@@ -65,6 +68,7 @@ class ColumnMeasure:
     epoch: str | None = None
     zoned: bool = False
     settled: str = ""
+    plain_name: str = ""
 
     @property
     def unique(self) -> bool:
@@ -136,6 +140,7 @@ def measure_table(warehouse: Warehouse, name: str) -> TableMeasure:
     rows = int(figures["rows"])
     sample = _sample(warehouse, table, types, rows)
     columns = []
+    prefix = shared_prefix(tuple(types))
     for index, (column, kind) in enumerate(types.items()):
         counts = sample.get(column, Counter())
         filled, distinct = int(figures[f"f{index}"] or 0), len(counts)
@@ -148,7 +153,8 @@ def measure_table(warehouse: Warehouse, name: str) -> TableMeasure:
             ColumnMeasure(
                 table=name,
                 name=column,
-                words=words(column),
+                words=words(without_prefix(column, prefix)),
+                plain_name=without_prefix(column, prefix),
                 type=kind,  # type: ignore[arg-type]  # plain_type returns the words of PlainType
                 rows=rows,
                 filled=filled,
@@ -193,6 +199,38 @@ def overlap(warehouse: Warehouse, child: tuple[str, str], parent: tuple[str, str
     )
 
 
+def agreement(
+    warehouse: Warehouse, child: tuple[str, str, str], parent: tuple[str, str, str]
+) -> tuple[int, int]:
+    """Return of how many rows with a key of another table an address there is the same, and of how many not.
+
+    Two systems that number from one upwards have the same numbers for other people.
+
+    Args:
+        warehouse: Where both lie.
+        child: Table, referring column and column of addresses.
+        parent: Table, key and column of addresses.
+    """
+    from gtm_orchestra.warehouse.values import as_text  # noqa: PLC0415 - imports ibis
+
+    left, right = (
+        warehouse.table(table)
+        .select(
+            **{
+                f"k{side}": as_text(warehouse.table(table)[key]).strip().lower(),
+                f"m{side}": as_text(warehouse.table(table)[mail]).strip().lower(),
+            }
+        )
+        .drop_null()
+        for side, (table, key, mail) in (("c", child), ("p", parent))
+    )
+    both = left.join(right, left["kc"] == right["kp"])
+    row = warehouse.rows(
+        both.aggregate(same=(both["mc"] == both["mp"]).sum(), other=(both["mc"] != both["mp"]).sum())
+    )[0]
+    return int(row["same"] or 0), int(row["other"] or 0)
+
+
 def _figures(warehouse: Warehouse, table: Any, types: Mapping[str, str]) -> dict[str, Any]:  # noqa: ANN401 - ibis table
     from gtm_orchestra.warehouse.values import as_text, as_time  # noqa: PLC0415 - imports ibis
 
@@ -200,7 +238,11 @@ def _figures(warehouse: Warehouse, table: Any, types: Mapping[str, str]) -> dict
     wanted = {"rows": table.count()}
     for index, (name, kind) in enumerate(types.items()):
         column = table[name]
-        value = as_text(column.strip()) if kind == "string" and column.type().is_string() else column
+        value = column
+        if kind == "string" and column.type().is_string():
+            value = as_text(column.strip())
+            for zero in _ZERO_DATES:
+                value = value.nullif(zero)
         wanted[f"f{index}"] = value.count()
         if exact and kind != "other":
             wanted[f"d{index}"] = value.nunique()
@@ -236,7 +278,7 @@ def _sample(warehouse: Warehouse, table: Any, types: Mapping[str, str], rows: in
         counted: Counter[str] = Counter()
         for pair in found[short].value_counts().to_pylist():
             text = pair["values"]
-            if text is not None and text.strip():
+            if text is not None and text.strip() and text.strip() not in _ZERO_DATES:
                 counted[text.strip()] += pair["counts"]
         counts[name] = counted
     return counts

@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
+from typing import TYPE_CHECKING
 
-__all__ = ["fold", "plural_free", "slug", "words"]
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["fold", "plural_free", "shared_prefix", "slug", "without_prefix", "words"]
+
+# What a list export writes before each field: "Person - ", "Contact: ", "contact.", "crm__", "usr_".
+_PREFIX = re.compile(r"^[^\W\d_][\w ]{0,30}?(?:\s+[-\u2013/|]\s+|:\s*|\.|__|_)(?=\S)")
+_PREFIX_COLUMNS, _PREFIX_SHARE, _JOINED_SHARE = 4, 0.6, 0.9
 
 # Written by exporting systems, never part of the meaning.
 _PREFIXES = frozenset(
@@ -79,12 +88,15 @@ def words(header: str) -> tuple[str, ...]:
     ('email', 'optin')
     >>> words("properties.firstName")
     ('firstname',)
+    >>> words("Total ($)"), words("$pageview")
+    (('total', 'usd'), ('pageview',))
     """
     text = header.lstrip("\ufeff").strip().replace("IDs", "ids")
     text = re.sub(r"(?<=[a-z0-9à-ÿ])(?=[A-ZÄÖÜ])", " ", text)
     text = re.sub(r"(?<=[A-Z])(?=[A-Z][a-z])", " ", text)
     found = re.findall(
-        r"[a-z]+|[0-9]+", fold(text).replace("'", " ").replace("$", " usd ").replace("€", " eur ")
+        r"[a-z]+|[0-9]+",
+        re.sub(r"\$(?![a-z])", " usd ", fold(text).replace("'", " ").replace("€", " eur ")),
     )
     while len(found) > 1 and found[0] in _PREFIXES:
         found = found[1:]
@@ -105,6 +117,40 @@ def slug(header: str) -> str:
     text = re.sub(r"(?<=[a-zà-ÿ])(?=[A-ZÄÖÜ])", " ", header.lstrip("\ufeff").replace("HubSpot", "Hubspot"))
     name = "_".join(re.findall(r"[a-z0-9]+", fold(text))) or "column"
     return f"a_{name}" if name[0].isdigit() else name
+
+
+def shared_prefix(headers: Sequence[str]) -> str:
+    """Return what nearly every header of a table begins with, such as "Person - "; "" if nothing does.
+
+    List exports write the record's name before each field. A few headers may carry another one: the columns
+    that refer to another record.
+
+    >>> shared_prefix(["Deal - ID", "Deal - Title", "Deal - Value", "Deal - Stage", "Person - ID"])
+    'Deal - '
+    >>> shared_prefix(["id", "email", "name"])
+    ''
+    """
+    found = Counter(
+        match[0] for header in headers if (match := _PREFIX.match(header.lstrip("\ufeff"))) is not None
+    )
+    prefix, count = max(found.items(), key=lambda item: (item[1], item[0]), default=("", 0))
+    least = _JOINED_SHARE if prefix.endswith("_") and not prefix.endswith("__") else _PREFIX_SHARE
+    return prefix if count >= max(_PREFIX_COLUMNS, least * len(headers)) else ""
+
+
+def without_prefix(header: str, prefix: str) -> str:
+    """Return a header without its record's name, also where it is written twice.
+
+    >>> without_prefix("Deal - Deal created", "Deal - "), without_prefix("Person - ID", "Deal - ")
+    ('created', 'Person - ID')
+    """
+    plain = header.lstrip("\ufeff")
+    if not prefix or not plain.startswith(prefix) or plain == prefix:
+        return header
+    rest = plain.removeprefix(prefix)
+    noun = re.sub(r"[^A-Za-zÀ-ÿ]+$", "", prefix)
+    again = re.match(rf"{re.escape(noun)}[\s_-]+(?=\S)", rest, re.IGNORECASE)
+    return rest[again.end() :] if again else rest
 
 
 def plural_free(word: str) -> str:

@@ -169,7 +169,7 @@ def _table_steps(proposal: Proposal) -> list[str]:
             zones.setdefault(table.time_zone or "UTC", []).append(f"[tables.{role}]")
         void = next((part for part in text.split("; ") if part.startswith(VOID)), "")
         if void:
-            steps.append(f"decide about {table.table!r}: {void}; if they should not, map a view without them")
+            steps.append(f"check [tables.{role}] exclude: {void}; take a word out if these rows count")
     steps += [
         f"check time_zone of {', '.join(tables)}: their times carry no zone and are read as {zone}"
         for zone, tables in zones.items()

@@ -31,12 +31,14 @@ class Link:
         to: "key" or the meaning in the people table, such as "email".
         hits: Distinct values that occur there.
         values: Distinct values.
+        at: The column referred to, where it is neither the key nor mapped yet.
     """
 
     column: str
     to: str
     hits: int
     values: int
+    at: str = ""
 
     @property
     def share(self) -> float:
@@ -45,7 +47,8 @@ class Link:
 
     def words(self, where: str) -> str:
         """Return the link in words, as evidence."""
-        return f"{self.column!r}: {self.hits:,} of {self.values:,} values occur in {where}"
+        there = f"{where}.{self.at}" if self.at else where
+        return f"{self.column!r}: {self.hits:,} of {self.values:,} values occur in {there}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +146,8 @@ class RoleReading:
         columns: Meaning → column.
         constants: Meaning → word, for what the table lacks.
         person_by: Meaning in the people table that the person column refers to, if not the key.
+        exclude: Column → words whose rows do not count.
+        account_by: The same for the account column and the table of accounts.
     """
 
     role: TableRole
@@ -152,3 +157,5 @@ class RoleReading:
     confidence: float
     constants: Mapping[str, str] = field(default_factory=dict)
     person_by: str | None = None
+    account_by: str | None = None
+    exclude: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

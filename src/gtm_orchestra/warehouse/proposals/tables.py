@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gtm_orchestra.warehouse.proposals.accounts import aside as _aside
+from gtm_orchestra.warehouse.proposals.accounts import find_accounts
 from gtm_orchestra.warehouse.proposals.consent_words import PURPOSE_WORDS
 from gtm_orchestra.warehouse.proposals.links import account_link, person_link
 from gtm_orchestra.warehouse.proposals.names import fold, slug, words
@@ -39,7 +42,7 @@ _NAMED_ONLY = 0.6
 _LEFT = frozenset(
     {"unsubscribed", "cleaned", "bounced", "suppressed", "suppression", "optout", "optedout", "abgemeldet"}
 )
-VOID = "cancelled or returned orders count as orders too"
+VOID = "left out"
 _FEW_COLUMNS = 7
 _TWO_IDS_AND_TIMES = 4
 _PURPOSES = 30
@@ -63,7 +66,7 @@ def assign_roles(
         return {}, dict.fromkeys(left, "no table of people was found that it could belong to")
     roles["people"] = people
     del left[people.table.name]
-    accounts = _accounts(list(left.values()))
+    accounts = find_accounts(warehouse, list(left.values()), people)
     if accounts is not None:
         roles["accounts"] = accounts
         del left[accounts.table.name]
@@ -81,7 +84,19 @@ def assign_roles(
         else:
             roles[offer.role] = offer
     _link_people(warehouse, roles)
+    _name_referred(roles)
     return roles, unmapped
+
+
+def _name_referred(roles: dict[TableRole, RoleReading]) -> None:
+    """Map the columns of people and accounts that other tables refer to, where they are not the key."""
+    for role in tuple(roles.values()):
+        for of, by in (("people", role.person_by), ("accounts", role.account_by)):
+            owners = roles.get(of)  # type: ignore[call-overload]  # both are roles
+            if owners is None or by is None or by in owners.columns:
+                continue
+            column = next(c.measure.name for c in owners.table.columns if slug(c.measure.name) == by)
+            roles[owners.role] = replace(owners, columns={**owners.columns, by: column})
 
 
 def _people(tables: Sequence[TableReading]) -> RoleReading | None:
@@ -122,56 +137,6 @@ def _people(tables: Sequence[TableReading]) -> RoleReading | None:
     return RoleReading("people", table, columns, evidence, 0.95 if key.measure.unique and shown else 0.8)
 
 
-def _accounts(tables: Sequence[TableReading]) -> RoleReading | None:
-    for table in tables:
-        key = table.key()
-        if (
-            key is None
-            or not table.hinted("accounts")
-            or table.hinted("membership")
-            or table.has("event_name", "opportunity_id")
-        ):
-            continue
-        if key.concept not in {
-            "account_id",
-            "generic",
-            "person_id",
-            "external_id",
-            "",
-        } and not key.concept.endswith("_id"):
-            continue
-        columns = {"key": key.measure.name}
-        name = table.find("account_name") or _plain_name(table)
-        if name is not None:
-            columns["name"] = name.measure.name
-        for meaning, concepts in (
-            ("created_at", ("created_at", "signup_at")),
-            ("loaded_at", ("loaded_at", "updated_at")),
-        ):
-            if (found := table.find(*concepts)) is not None:
-                columns[meaning] = found.measure.name
-        apart = f"{key.measure.name!r} tells them apart ({_aside(key)})"
-        evidence = f"{table.measure.rows:,} rows; {apart}; named {table.name!r}"
-        return RoleReading("accounts", table, columns, evidence, 0.9 if key.measure.unique else 0.8)
-    return None
-
-
-def _aside(column: ColumnReading) -> str:
-    """Return a column's evidence as part of a table's: without the marks that part pieces of evidence."""
-    return column.evidence.replace("; ", ", ")
-
-
-def _plain_name(table: TableReading) -> ColumnReading | None:
-    return next(
-        (
-            c
-            for c in table.columns
-            if c.measure.words in {("name",), ("account", "name")} and c.measure.type == "string"
-        ),
-        None,
-    )
-
-
 def _role(  # noqa: PLR0911 - one way out per role
     warehouse: Warehouse, table: TableReading, people: RoleReading, accounts: RoleReading | None
 ) -> RoleReading | str:
@@ -198,7 +163,7 @@ def _role(  # noqa: PLR0911 - one way out per role
         columns = {"anonymous": anonymous.measure.name, "person": person.column}
         return RoleReading("identities", table, columns, person.words(people.table.name), 0.9)
     if table.hinted("opportunities") or table.has("opportunity_id"):
-        return _opportunities(table, account)
+        return _opportunities(table, person, account)
     if table.hinted("subscriptions") or table.has("subscription_id"):
         return _subscriptions(table, person, account, people)
     if (
@@ -218,6 +183,8 @@ def _role(  # noqa: PLR0911 - one way out per role
 def _speaks_of_consent(table: TableReading) -> bool:
     said = table.hinted("consents") or table.has("consent_purpose", "withdrawn_at")
     said = said or table.has("granted_at")
+    # A list of contacts: addresses, a state of consent, no happenings.
+    said = said or (table.has("consent") and table.has("email") and not table.hinted("events"))
     return said and not table.hinted("orders") and not table.has("event_name")
 
 
@@ -226,10 +193,7 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
     kind: TableRole = "outcomes" if table.hinted("outcomes") else "events"
     time = _when(table, "orders" if orders else kind)
     if time is None:
-        broken = [c for c in table.columns if c.measure.shape == "time" and c.problem]
-        if broken:
-            return f"the time {broken[0].measure.name!r} cannot be used: {broken[0].problem}"
-        return "no column says when it happened"
+        return f"no usable column says when it happened{_unreadable(table)}"
     name = table.find("event_name") or _named_event(table)
     columns = {"person": person.column, "time": time.measure.name}
     constants: dict[str, str] = {}
@@ -252,12 +216,29 @@ def _happenings(table: TableReading, person: Link, people: RoleReading) -> RoleR
     if time.concept == "loaded_at":
         said += "; no column says when it happened: the time it was received stands for it"
     if constants:
-        said += f"; each row is one {'order' if orders else repr(constants['name'])}{_void(table)}"
+        said += f"; each row is one {'order' if orders else repr(constants['name'])}"
+    exclude = _void(table) if constants and orders else {}
+    for column, void in exclude.items():
+        counts = table.measure.column(column).vocabulary
+        share = sum(counts[word] for word in void) / sum(counts.values())
+        words_ = ", ".join(repr(word) for word in void)
+        said += f"; {VOID}: {share:.0%} of the rows, which {column!r} calls {words_}"
     sure = min(0.95, 0.6 + 0.35 * person.share)
     if constants and not orders:
         said += ", as its name says: no column says what happened"
         sure = _NAMED_ONLY
-    return RoleReading(kind, table, columns, said, sure, constants, _by(person))
+    return RoleReading(kind, table, columns, said, sure, constants, _by(person), exclude=exclude)
+
+
+def _unreadable(table: TableReading) -> str:
+    """Return the times that cannot be used, or among which nothing tells, as the end of a reason."""
+    times = [c for c in table.columns if c.measure.shape == "time"]
+    broken = [f"{c.measure.name!r} ({c.problem})" for c in times if c.problem]
+    if broken:
+        return f": {', '.join(broken)}"
+    if len(times) > 1:
+        return f": nothing tells which of {', '.join(repr(c.measure.name) for c in times)} it is"
+    return ""
 
 
 def _happening(table: TableReading, time: ColumnReading, *, orders: bool) -> str | None:
@@ -286,18 +267,16 @@ def _when(table: TableReading, kind: str) -> ColumnReading | None:
     return received if received is not None and set(received.measure.words) & _RECEIVED else None
 
 
-def _void(table: TableReading) -> str:
-    """Return which orders did not stand, by a column of states, as evidence; "" if none says so."""
+def _void(table: TableReading) -> dict[str, tuple[str, ...]]:
+    """Return which orders did not stand, by a column of states: column → words; empty if none says so."""
     for column in table.columns:
         if column.concept not in _ORDER_STATES:
             continue
         counts = column.measure.vocabulary
-        void = sorted(word for word in counts if fold(word).startswith(VOID_ORDER))
-        if void:
-            share = sum(counts[word] for word in void) / sum(counts.values())
-            words_ = ", ".join(repr(word) for word in void)
-            return f"; {VOID}, {share:.0%} of the rows, by {column.measure.name!r}: {words_}"
-    return ""
+        void = sorted(word for word in counts if fold(word).removeprefix("wc-").startswith(VOID_ORDER))
+        if void and len(void) < len(counts):
+            return {column.measure.name: tuple(void)}
+    return {}
 
 
 def _named_event(table: TableReading) -> ColumnReading | None:
@@ -313,11 +292,15 @@ def _named_event(table: TableReading) -> ColumnReading | None:
 
 
 def _consents(table: TableReading, person: Link, people: RoleReading) -> RoleReading | str:
-    status = table.find("consent", "consent_status", "status")
+    agreed = [c for c in table.columns if c.concept == "consent" and c.consent is not None and not c.problem]
+    agreed = [c for c in agreed if c.consent is not None and not c.consent.inverted] or agreed
+    # Of several states that the list shows, the one that knows both answers for most rows.
+    status = max(agreed, key=lambda c: (c.measure.distinct > 1, c.measure.filled, c.confidence), default=None)
+    status = status or table.find("consent_status", "status")
     at = _when(table, "consents")
     gone = table.find("withdrawn_at")
     if at is None:
-        return "it looks like consents, but no usable column says when"
+        return f"it looks like consents, but no usable column says when{_unreadable(table)}"
     columns = {"person": person.column, "at": at.measure.name}
     constants: dict[str, str] = {}
     if status is not None:
@@ -380,7 +363,7 @@ def _exposures(table: TableReading, person: Link, people: RoleReading) -> RoleRe
     return RoleReading("exposures", table, columns, person.words(people.table.name), 0.9, {}, _by(person))
 
 
-def _opportunities(table: TableReading, account: Link | None) -> RoleReading | str:
+def _opportunities(table: TableReading, person: Link | None, account: Link | None) -> RoleReading | str:
     key, amount = table.key(), table.find("amount", "arr", "mrr")
     if key is None or amount is None or account is None:
         missing = [
@@ -399,7 +382,15 @@ def _opportunities(table: TableReading, account: Link | None) -> RoleReading | s
     ):
         if (found := table.find(*concepts)) is not None:
             columns[meaning] = found.measure.name
-    return RoleReading("opportunities", table, columns, account.words("accounts"), 0.9)
+    ends = [set(c.measure.words) for c in table.columns if c.concept == "close_date" and not c.problem]
+    if any("won" in said for said in ends) and any("lost" in said for said in ends):
+        # Neither alone says when a deal was closed.
+        columns.pop("close_date", None)
+    if person is not None and person.to == "key" and person.column not in columns.values():
+        columns["person"] = person.column
+    return RoleReading(
+        "opportunities", table, columns, account.words("accounts"), 0.9, account_by=_by(account)
+    )
 
 
 def _subscriptions(
@@ -426,7 +417,13 @@ def _subscriptions(
             columns[meaning] = found.measure.name
     where = "accounts" if account is not None else people.table.name
     return RoleReading(
-        "subscriptions", table, columns, f"{table.measure.rows:,} rows; {link.words(where)}", 0.9
+        "subscriptions",
+        table,
+        columns,
+        f"{table.measure.rows:,} rows; {link.words(where)}",
+        0.9,
+        person_by=_by(person) if person is not None and account is None else None,
+        account_by=_by(account) if account is not None else None,
     )
 
 
@@ -453,4 +450,5 @@ def _link_people(warehouse: Warehouse, roles: dict[TableRole, RoleReading]) -> N
         columns, evidence = {**people.columns, "account": column.measure.name}, people.evidence
     else:
         return
-    roles["people"] = RoleReading("people", people.table, columns, evidence, people.confidence)
+    by = _by(link) if link is not None else None
+    roles["people"] = replace(people, columns=columns, evidence=evidence, account_by=by)

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
-__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "UNDECIDED", "VOID_ORDER", "YES"]
+__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "OUT", "UNDECIDED", "VOID_ORDER", "YES"]
 
 YES = frozenset({
     "yes", "y", "true", "t", "1", "on", "ja", "j", "wahr", "oui", "vrai", "si", "verdadero", "waar", "sim", "x",
     "granted", "subscribed", "opted in", "opted-in", "opted_in", "opt-in", "optin", "confirmed", "accepted", "agreed",
     "active", "consented", "angemeldet", "abonniert", "inscrit", "suscrito", "aangemeld", "erteilt", "zugestimmt",
-    "inscrite", "abonne", "abonnee", "suscrita", "ingeschreven", "eingewilligt", "aktiv",
+    "inscrite", "abonne", "abonnee", "explicit consent", "explicit", "consent given", "consent granted",
+    "opted in to marketing", "allowed", "given", "single opt-in", "single_opt_in", "double_opt_in", "confirmed_opt_in",
+    "consentement donne", "consenti", "consentido", "toegestaan", "suscrita", "ingeschreven", "eingewilligt", "aktiv",
     "double opt-in", "bestatigt", "confirme", "confirmee", "confirmado", "confirmada", "bevestigd", "akkoord",
 })  # fmt: skip
 NO = frozenset({
@@ -20,6 +22,11 @@ NO = frozenset({
     "widerrufen", "verweigert", "not subscribed", "not_subscribed", "never_subscribed", "never subscribed",
     "desinscrite", "desabonne", "desabonnee", "retire", "refuse", "dado de baja", "uitgeschreven", "ingetrokken",
     "geweigerd", "inaktiv", "ausgetragen", "nicht angemeldet",
+    "no consent", "not consented", "not opted in", "not opted-in", "non-subscribed", "nonsubscribed", "non subscribed",
+    "non_subscribed", "opted out of all", "do not contact", "do not email", "do not call", "keine einwilligung",
+    "keine zustimmung", "non consenti", "pas de consentement", "sin consentimiento", "geen toestemming", "non abonne",
+    "non abonnee", "non inscrit", "non inscrite", "no suscrito", "niet aangemeld", "niet ingeschreven", "blacklisted",
+    "blocklisted", "blocked", "suppressed", "spam complaint", "reported spam", "marked as spam",
 })  # fmt: skip
 # Neither yes nor no: an address that was typed into a form but never confirmed has not agreed.
 UNDECIDED = frozenset({
@@ -30,9 +37,14 @@ UNDECIDED = frozenset({
     "en attente", "non confirme", "non confirmee", "a confirmer", "pendiente", "no confirmado", "sin confirmar",
     "por confirmar", "in afwachting", "onbevestigd", "niet bevestigd", "openstaand",
 })  # fmt: skip
+# No answer, but nobody to address either: in a column of consent it counts as a no.
+OUT = frozenset(
+    {"archived", "cleaned", "bounced", "bounce", "hard bounce", "complained", "deleted", "invalid"}
+)
 # Starts of words that say that an order did not stand: cancelled, returned, paid back.
 VOID_ORDER = (
-    "cancel", "return", "refund", "void", "storn", "retour", "erstatt", "ruckerstatt", "widerruf", "annul", "rembours",
+    "error", "erreur", "fehlgeschlagen", "echec", "echoue", "fallido", "mislukt", "abandon", "draft", "checkout-draft",
+    "declin", "rejected", "refus", "rechaz", "abgelehnt", "geweiger", "expired payment", "cancel", "return", "refund", "void", "storn", "retour", "erstatt", "ruckerstatt", "widerruf", "annul", "rembours",
     "devuel", "devol", "reembols", "geannul", "terugbetaald", "chargeback", "abgebrochen", "failed",
 )  # fmt: skip
 COUNTRY_CODES = frozenset(

@@ -1,0 +1,73 @@
+"""What a bare "name", "status" or "uuid" means in a table that is named after what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gtm_orchestra.warehouse.proposals.columns import speaks_of_consent
+from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, purpose_of
+from gtm_orchestra.warehouse.proposals.names import plural_free, words
+from gtm_orchestra.warehouse.proposals.table_words import TABLE_HINTS
+
+if TYPE_CHECKING:
+    from gtm_orchestra.warehouse.proposals.columns import ColumnReading
+
+__all__ = ["in_context"]
+
+
+def in_context(  # noqa: PLR0911 - one way out per meaning that the table gives
+    reading: ColumnReading, table: str
+) -> ColumnReading:
+    """Let the table decide what a bare "name" or "status" is, where the values do not contradict."""
+    measure, about = reading.measure, {plural_free(word) for word in words(table)}
+    if about & TABLE_HINTS["consents"] and reading.concept in {"status", "consent", "consent_status"}:
+        if reading.consent is None and speaks_of_consent(measure):
+            return replace(
+                reading,
+                concept="consent",
+                label="an agreement",
+                consent=ConsentWords("newsletter", inverted=False),
+            )
+        if reading.consent is not None and purpose_of(measure.words) is None and not reading.consent.inverted:
+            # A list of readers says by its name what its readers agreed to.
+            listed = replace(reading.consent, purpose="newsletter", weak=False)
+            return replace(reading, consent=listed)
+        if reading.consent is not None and reading.consent.weak:
+            purpose = reading.consent.purpose if reading.consent.purpose != "general" else "newsletter"
+            return replace(reading, consent=replace(reading.consent, purpose=purpose, weak=False))
+    if measure.words == ("uuid",) and about & TABLE_HINTS["events"]:
+        return replace(
+            reading,
+            concept="event_id",
+            label="identifier of an event",
+            sensitivity="internal",
+            confidence=0.85,
+            evidence=f"named so in {table!r}; {reading.evidence}",
+        )
+    bare = measure.words in {("name",), ("nom",), ("naam",), ("names",)} and measure.type == "string"
+    if not bare or measure.shape not in {"text", "prose"}:
+        return reading
+    evidence = f"named so in {table!r}; {reading.evidence}"
+    if about & TABLE_HINTS["accounts"]:
+        return replace(
+            reading,
+            concept="account_name",
+            label="name of the company",
+            sensitivity="internal",
+            confidence=0.85,
+            problem="",
+            evidence=evidence,
+        )
+    if about & (TABLE_HINTS["people"] | TABLE_HINTS["consents"]):
+        return replace(
+            reading,
+            concept="full_name",
+            label="name of the person",
+            sensitivity="personal",
+            note="name",
+            confidence=0.85,
+            problem="",
+            evidence=evidence,
+        )
+    return reading
