@@ -49,11 +49,13 @@ def blocks_of(
     return tuple(blocks)
 
 
-def may_be_untaken(graph: nx.DiGraph[str], task_id: str, gates: Iterable[Gate]) -> frozenset[str]:
-    """Return a conditional task and whatever is not taken if it is not; a merge gate is always reached."""
+def may_be_untaken(
+    graph: nx.DiGraph[str], conditional: Iterable[str], gates: Iterable[Gate]
+) -> frozenset[str]:
+    """Return conditional tasks and what is not taken if none of them is; a merge gate is always reached."""
     merges = {gate.gate_id for gate in gates if gate.kind == "merge"}
-    untaken = {task_id}
-    pending = [task_id]
+    untaken = set(conditional)
+    pending = list(untaken)
     while pending:
         for node in graph.successors(pending.pop()):
             if node not in untaken and node not in merges and untaken.issuperset(graph.predecessors(node)):
@@ -98,7 +100,7 @@ def _conditional(graph: nx.DiGraph[str], tasks: tuple[Task, ...], gates: tuple[G
     for task in tasks:
         if task.when is None:
             continue
-        part = may_be_untaken(graph, task.task_id, gates)
+        part = may_be_untaken(graph, [task.task_id], gates)
         met = {gate for node in part for gate in graph.successors(node)} & merges
         yield Block(
             pattern="conditional",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import networkx as nx
 
+from gtm_orchestra.plans.checks.gates import check_waivers
 from gtm_orchestra.plans.graph import dependency_graph
 from gtm_orchestra.plans.review import Review, ReviewFinding
 from gtm_orchestra.runs.questions import binding_of
@@ -36,7 +37,7 @@ def live_review(
 ) -> Review:
     """Return the plan's review with what the run adds to it."""
     graph = dependency_graph(plan.tasks, plan.gates)
-    findings = [*review.findings]
+    findings = [*review.findings, *check_waivers(history.waivers)]
     for node in sorted(nx.ancestors(graph, task_id)):
         outcome = history.outcomes.get(node)
         if outcome is None or not outcome.usable:
