@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import Field
 
 from gtm_orchestra.agents.registry import HandlerRegistry, TaskContext
 from gtm_orchestra.config import Config
@@ -43,6 +44,10 @@ class Result(Model):
     findings: tuple[dict[str, Any], ...] = ()
     channels: tuple[dict[str, Any], ...] = ()
     attributes: tuple[dict[str, Any], ...] = ()
+    passed: bool | None = None
+    breaches: dict[str, int] = Field(default_factory=dict)
+    metrics: dict[str, float] = Field(default_factory=dict)
+    latency_ms: dict[str, float] = Field(default_factory=dict)
 
 
 GO = Result(channels=({"channel": "web", "go": True, "why": ""},))
@@ -156,6 +161,11 @@ class Stage:
         )
         self.journal.start(row)
         return run_id
+
+    def another_run(self, run_id: str, *, initiative: str = "PLG") -> None:
+        """Start a further run of the plan."""
+        first = self.journal.run("run-1")
+        self.journal.start(replace(first, run_id=run_id, initiative=initiative, seq=0, head="0" * 64))
 
     def change(self, what: str) -> Callable[[int], Change]:
         return lambda n: Change(at=self.now, actor="marco", what=what, why="asked for", revision=n)

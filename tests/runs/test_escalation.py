@@ -117,3 +117,60 @@ def test_a_trigger_is_acted_on_once(stage: Stage) -> None:
     stage.reopen()
     stage.drive(resumed=True)
     assert [r.kind for r in stage.journal.records("run-1")].count("escalation") == 1
+
+
+def _checks(stage: Stage, **verdicts: Any) -> None:  # noqa: ANN401 - fields of Result
+    stage.work["measurability"] = lambda _ctx: stage.go(**verdicts)
+
+
+def test_a_check_that_fails_counts_like_an_attempt_that_fails(stage: Stage) -> None:
+    left = [1]
+
+    def fails_once(_ctx: TaskContext) -> Any:  # noqa: ANN401 - a Result
+        if left[0]:
+            left[0] -= 1
+            raise SourceError("away")
+        return stage.go(passed=False)
+
+    stage.work["measurability"] = fails_once
+    trigger = EscalationTrigger(when='failures("measurability") >= 2', action="escalate", why="Twice.")
+    stage.start(escalation_triggers=(trigger,))
+    segment = stage.drive()
+    assert segment.outcomes["3.2"].name == "ok"
+    assert (segment.status, segment.why) == ("escalated", "Twice. Asked: marco.")
+
+
+def test_a_check_that_passes_does_not(stage: Stage) -> None:
+    _checks(stage, passed=True)
+    trigger = EscalationTrigger(when='failures("measurability") >= 1', action="escalate")
+    stage.start(escalation_triggers=(trigger,))
+    assert stage.drive().status == "waiting"
+
+
+def test_what_a_result_measures_of_itself_is_asked_over(stage: Stage) -> None:
+    _checks(stage, latency_ms={"p95": 300.0}, metrics={"consent_violations": 0}, breaches={"alert": 2})
+    over = EscalationTrigger(when='latency("p95") > 250', action="escalate", why="Too slow.")
+    not_over = EscalationTrigger(when='metric("consent_violations") > 0', action="escalate")
+    twice = EscalationTrigger(when='breaches("alert") >= 2', action="escalate", why="Breached.")
+    stage.start(escalation_triggers=(over, not_over, twice))
+    segment = stage.drive()
+    assert [q.body["why"] for q in segment.questions] == ["Too slow.", "Breached."]
+
+
+def test_counts_over_the_initiative_look_at_its_earlier_runs(stage: Stage) -> None:
+    _checks(stage, breaches={"alert": 1})
+    trigger = EscalationTrigger(when='breaches("alert", history) >= 2', action="escalate", why="Again.")
+    stage.start(escalation_triggers=(trigger,))
+    assert stage.drive().status == "waiting"
+    stage.another_run("run-2")
+    segment = stage.drive("run-2")
+    assert (segment.status, segment.why) == ("escalated", "Again. Asked: marco.")
+
+
+def test_another_initiatives_runs_are_not_counted(stage: Stage) -> None:
+    _checks(stage, breaches={"alert": 1})
+    trigger = EscalationTrigger(when='breaches("alert", history) >= 2', action="escalate")
+    stage.start(escalation_triggers=(trigger,))
+    stage.drive()
+    stage.another_run("run-2", initiative="Another")
+    assert stage.drive("run-2").status == "waiting"

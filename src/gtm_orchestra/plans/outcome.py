@@ -45,6 +45,7 @@ class Outcome(Model):
     error: str = ""
     note: str = ""
     verdict: Verdict | None = None
+    passed: bool | None = Field(default=None, description="What a check's own result says, if anything.")
     untaken: bool = Field(default=False, description="Skipped by its condition, which is no failure.")
 
     @property

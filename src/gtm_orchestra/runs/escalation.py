@@ -12,7 +12,7 @@ from gtm_orchestra.runs.courses import as_body, people_of
 from gtm_orchestra.state.journal import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from gtm_orchestra.plans.model import EscalationTrigger, PlanDefinition
@@ -23,36 +23,82 @@ __all__ = ["escalation_question", "facts_of", "fired", "moves_figures"]
 
 # What the seeds call consent or compliance blockers.
 _COMPLIANCE = frozenset({"consent_gap", "special_category_used"})
+# The fields of a result that are counted or measured here.
+_FIGURES = ("findings", "attributes", "passed", "breaches", "metrics", "latency_ms")
+_COUNTS = frozenset({"failures", "blocked", "sla_missed", "breaches"})
 
 
-def facts_of(plan: PlanDefinition, history: History, results: Mapping[str, Any]) -> Facts:
+def facts_of(
+    plan: PlanDefinition,
+    history: History,
+    results: Mapping[str, Any],
+    *,
+    earlier: Iterable[Facts] = (),
+) -> Facts:
     """Return the figures that triggers are asked over, from the journal and the results so far.
 
-    `failures(x)` counts failed attempts of tasks whose function or kind is x; `blocked("consent")` distinct
-    consent or compliance blockers; `sla_missed("coverage")` required attributes below their coverage SLA.
+    `failures(x)` counts, for tasks whose function or kind is x, failed attempts and results that say
+    ``passed: false``, also those that were done again since; `blocked("consent")` distinct consent or
+    compliance blockers; `sla_missed("coverage")` required attributes below their coverage SLA. A result may
+    count and measure for itself: ``breaches: {name: n}``, ``metrics: {name: x}``, ``latency_ms: {name: x}``.
+
+    Args:
+        plan: The revision that runs.
+        history: Of this run.
+        results: Of this run, by output_var.
+        earlier: Of the initiative's earlier runs: their counts and this run's are the history's.
     """
     figures: Counter[tuple[str, str]] = Counter()
     for task in plan.tasks:
-        failed = history.failures_ever.get(task.task_id, 0)
+        failed = history.failures_ever.get(task.task_id, 0) + history.verdicts_failed.get(task.task_id, 0)
         for name in {task.function.lower(), task.kind} if failed else ():
             figures["failures", name] += failed
-    blockers = {
+    figures["blocked", "consent"] = len(_blockers(results))
+    figures["sla_missed", "coverage"] = sum(
+        attribute["required"] and attribute["coverage"] < attribute["coverage_sla"]
+        for attribute in results.get("inventory", {}).get("attributes", ())
+    )
+    measured: dict[tuple[str, str], float] = {}
+    for result in results.values():
+        for name, count in _numbers(result, "breaches"):
+            figures["breaches", name] += int(count)
+        measured |= {("metric", name): value for name, value in _numbers(result, "metrics")}
+        measured |= {("latency", name): value for name, value in _numbers(result, "latency_ms")}
+    found = {(*key, "run"): float(value) for key, value in {**figures, **measured}.items()}
+    earlier = tuple(earlier)
+    return Facts(found | _over_history(found, earlier))
+
+
+def _over_history(found: Mapping[tuple[str, str, str], float], earlier: Sequence[Facts]) -> dict[Any, float]:
+    """Return the counts of all runs together; a figure that each run measures anew has no history."""
+    total: Counter[tuple[str, str, str]] = Counter()
+    for figures in (found, *(facts.figures for facts in earlier)):
+        for (function, name, scope), value in figures.items():
+            if scope == "run" and function in _COUNTS:
+                total[function, name, "history"] += int(value)
+    return dict(total)
+
+
+def _blockers(results: Mapping[str, Any]) -> set[str]:
+    return {
         finding["finding_id"]
         for result in results.values()
         for finding in result.get("findings", ())
         if finding["severity"] == "blocker" and finding["kind"] in _COMPLIANCE
     }
-    figures["blocked", "consent"] = len(blockers)
-    figures["sla_missed", "coverage"] = sum(
-        attribute["required"] and attribute["coverage"] < attribute["coverage_sla"]
-        for attribute in results.get("inventory", {}).get("attributes", ())
-    )
-    return Facts({(*key, "run"): value for key, value in figures.items()})
+
+
+def _numbers(result: Mapping[str, Any], field: str) -> Iterator[tuple[str, float]]:
+    """Return what a result says of itself under a field; what is no number is passed over."""
+    said = result.get(field)
+    for name, value in said.items() if isinstance(said, dict) else ():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield str(name), float(value)
 
 
 def moves_figures(result: Mapping[str, Any]) -> bool:
     """Whether a result holds anything that `facts_of` counts."""
-    return bool(result.get("findings") or result.get("attributes"))
+    return any(result.get(field) not in (None, (), [], {}) for field in _FIGURES)
 
 
 def fired(plan: PlanDefinition, history: History, facts: Facts) -> tuple[EscalationTrigger, ...]:

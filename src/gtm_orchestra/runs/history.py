@@ -27,6 +27,7 @@ class History:
         outcomes: How nodes ended, by node.
         failures: Failed attempts, by task.
         failures_ever: The same, not forgotten when a person asks for another try.
+        verdicts_failed: How often a task's own result said that what it checked has failed, by task.
         open_attempts: Attempts that were begun and have no ending: their process died, or is at work.
         interruptions: How often a task's process died in a row, by task.
         escalations: Escalation events' bodies, in order.
@@ -44,6 +45,7 @@ class History:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     failures_ever: dict[str, int] = field(default_factory=dict)
+    verdicts_failed: dict[str, int] = field(default_factory=dict)
     open_attempts: dict[str, int] = field(default_factory=dict)
     interruptions: dict[str, int] = field(default_factory=dict)
     escalations: list[dict[str, object]] = field(default_factory=list)
@@ -85,6 +87,8 @@ class History:
                 self.interruptions.pop(node, None)
                 self.prepared.pop(node, None)
                 self.outcomes[node] = Outcome.model_validate(body)
+                if body.get("passed") is False:
+                    self.verdicts_failed[node] = self.verdicts_failed.get(node, 0) + 1
             case "run.status" if body["status"] != "running":
                 # The segment has ended as it should: what waits for a person was not interrupted.
                 self.open_attempts.clear()

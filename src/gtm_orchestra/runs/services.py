@@ -8,6 +8,7 @@ import threading
 import traceback
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import networkx as nx
@@ -22,6 +23,7 @@ from gtm_orchestra.plans.loops import not_needed, variables_meant
 from gtm_orchestra.plans.names import slug
 from gtm_orchestra.plans.outcome import FINISHED, Outcome
 from gtm_orchestra.plans.parse import canonical_json
+from gtm_orchestra.plans.triggers import parse_trigger
 from gtm_orchestra.runs.allowances import allowed_effects, approved
 from gtm_orchestra.runs.courses import approval_course, ladder_course
 from gtm_orchestra.runs.effects import Effects
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import EscalationTrigger, Gate, PlanDefinition, Task, Waiver
     from gtm_orchestra.plans.review import Review
+    from gtm_orchestra.plans.triggers import Facts
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, Question, RunRow
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -276,12 +279,15 @@ class JournalServices:
 
     def record(self, outcome: Outcome) -> None:
         """Journal how a node ended, then look whether a trigger fires."""
+        document = self._document(outcome.output) if outcome.output else {}
+        if isinstance(document.get("passed"), bool):
+            outcome = outcome.model_copy(update={"passed": document["passed"]})
         body = outcome.model_dump(mode="json", exclude_defaults=True)
         self._write("gate.outcome" if outcome.node in self._gates else "task.outcome", outcome.node, body)
         if outcome.verdict is not None and "waiting" in outcome.verdict.inputs.values():
             self._close_questions_before(outcome.node)
         self._environment.progress(outcome.node, "ended", outcome.name)
-        if outcome.output and moves_figures(self._document(outcome.output)):
+        if moves_figures(document):
             self._pull_triggers()
 
     def ask(self, gate: Gate) -> Outcome:
@@ -458,9 +464,27 @@ class JournalServices:
             return
         # A result that is gone is made again in this segment, and counted then.
         there = tuple(v for v in self._producers if (o := self._producer(v)) and self._is_there(o.output))
-        facts = facts_of(self._plan, self.history, self.results(there))
+        facts = facts_of(self._plan, self.history, self.results(there), earlier=self._earlier_facts)
         for trigger in fired(self._plan, self.history, facts):
             self._escalate(trigger)
+
+    @cached_property
+    def _earlier_facts(self) -> tuple[Facts, ...]:
+        """The figures of the initiative's earlier runs, if a trigger asks for its history."""
+        if not any(parse_trigger(t.when).scope == "history" for t in self._plan.escalation_triggers):
+            return ()
+        rows = self._journal.run_list()
+        mine = [
+            r for r in rows if r.initiative == self._run.initiative and r.created_at <= self._run.created_at
+        ]
+        found = []
+        for row in mine:
+            if row.run_id != self._run.run_id:
+                history = History.of(self._journal.records(row.run_id))
+                kept = {o.output_var: o.output for o in history.outcomes.values() if o.usable and o.output}
+                there = {v: self._document(sha) for v, sha in kept.items() if self._is_there(sha)}
+                found.append(facts_of(self._plan, history, there))
+        return tuple(found)
 
     def _escalate(self, trigger: EscalationTrigger) -> None:
         now = self._environment.clock()
