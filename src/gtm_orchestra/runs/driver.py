@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from gtm_orchestra.errors import ConflictError, IntegrityError
+from gtm_orchestra.errors import BusyError, ConflictError, IntegrityError
 from gtm_orchestra.plans.outcome import Outcome
+from gtm_orchestra.runs.effects import Effects
+from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.projection import approvals_of, project
 from gtm_orchestra.runs.questions import authors_of, supersede
+from gtm_orchestra.runs.ripcord import close_questions, pull, pulled, revert, write_done
 from gtm_orchestra.runs.services import Environment, JournalServices, output_folder
 from gtm_orchestra.runs.status import status_of
 from gtm_orchestra.state.files import replace_file
@@ -79,12 +82,12 @@ class Driver:
         run = self._environment.journal.run(run_id)
         with held(self._locks, f"{run.plan_id}.run"):
             run = self._environment.journal.run(run_id)
+            if resumed:
+                self._verify(run)
+                if pulled(self._environment.journal.records(run_id)) is not None:
+                    return await self._rip(run)
             plan = self._definition(run)
             if resumed:
-                heads = self._plans.heads(run.plan_id, run_id)
-                self._environment.journal.verify(run_id, anchors=heads)
-                records = self._environment.journal.records(run_id)
-                Ledger(self._environment.journal).check(run_id, records)
                 self._environment.journal.append(run_id, Entry("run.resumed", "", {"retry": retry}))
             status = self._environment.journal.set_status(run_id, "running", keep=ENDED_BY_HAND)
             if status != "running":
@@ -96,10 +99,55 @@ class Driver:
                 outcomes = await _invoke(plan, services)
             finally:
                 services.close()
+            if pulled(self._environment.journal.records(run_id)) is not None:
+                return await self._rip(run)
             # In a thread, so that other runs of this event loop go on while this one's files are synced.
             return await _to_the_end(
                 partial(self._close, run, plan, outcomes, stopped=services.stopped()),
             )
+
+    async def ripcord(self, run_id: str, *, why: str, by: str, identity: str) -> Segment:
+        """Pull a run's rip-cord: nothing of it begins any more, and what it did is taken back.
+
+        Raises:
+            BusyError: Another process drives the run; the rip-cord is pulled, and that process reverts.
+            IntegrityError: The run's journal or its ledger does not verify.
+        """
+        run = self._environment.journal.run(run_id)
+        self._verify(run)
+        pull(self._environment.journal, run_id, why=why, by=by, identity=identity)
+        try:
+            with held(self._locks, f"{run.plan_id}.run"):
+                return await self._rip(self._environment.journal.run(run_id))
+        except BusyError as error:
+            raise BusyError(
+                f"the rip-cord of {run_id} is pulled, and no further effect of it begins; {error.message}",
+                hint=f"that process takes back what was done; should it die: gtm runs resume {run_id}",
+            ) from error
+
+    async def _rip(self, run: RunRow) -> Segment:
+        """Take back what a run did, as far as that goes, and write down how far. The run's lock is held."""
+        environment, journal = self._environment, self._environment.journal
+        plan = next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision).definition
+        record = pulled(journal.records(run.run_id))
+        assert record is not None  # noqa: S101 - the caller has seen it
+        close_questions(journal, run.run_id)
+        effects = Effects(environment, run, plan, ())
+        why = str(record.body["why"])
+        reverted = await revert(effects, run.run_id, why=why, pause=environment.sleep)
+        outcomes = write_done(
+            journal, run.run_id, reverted, plan=plan, history=History.of(journal.records(run.run_id))
+        )
+        journal.set_status(run.run_id, "ripped", why=f"{why.rstrip('.')}; {reverted.sentence}")
+        row = journal.run(run.run_id)
+        self._plans.anchor(run.plan_id, Anchor(run.run_id, row.seq, row.head), at=environment.clock())
+        self.refresh_view(run.plan_id)
+        return Segment(row, "ripped", f"{why.rstrip('.')}; {reverted.sentence}", outcomes, (), None)
+
+    def _verify(self, run: RunRow) -> None:
+        journal = self._environment.journal
+        journal.verify(run.run_id, anchors=self._plans.heads(run.plan_id, run.run_id))
+        Ledger(journal).check(run.run_id, journal.records(run.run_id))
 
     def refresh_view(self, plan_id: str) -> None:
         """Write the plan file anew from the plan log and the journal."""

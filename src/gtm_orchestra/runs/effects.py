@@ -82,20 +82,24 @@ class Effects:
         Raises:
             EffectError: It cannot be taken back, or is still there.
         """
-        if row.undo_class == "irreversible":
-            raise EffectError(f"{row.name} cannot be taken back: it is irreversible")
         target = self._target(row.request.action, row.effect_class)
         blind = row.effect_class == "blind"
-        if blind and row.phase in {"intended", "unknown", "undoing"}:
-            raise EffectError(f"nobody can tell whether {row.name} is live", hint="look, and mend it by hand")
         there = None if blind else await self._read_back(target, row)
+        nothing = row.phase == "failed" if blind else there is None
+        if not nothing and row.undo_class == "irreversible":
+            raise EffectError("it is irreversible", sent=False)
+        if blind and row.phase in {"intended", "unknown", "undoing"}:
+            # Nobody can look it up, and an undo of what never happened may itself do harm.
+            raise EffectError("nobody can tell whether it is live: look, and mend it by hand", sent=False)
         if row.phase != "undoing":
             row = self.ledger.move(row, "undoing", note=why)
-        if blind or there is not None:
+        if not nothing:
             await self._call(row, target, "undo", there or row.receipt)
-        if not blind and await self._read_back(target, row) is not None:
-            raise EffectError(f"{row.name} is still there after it was taken back", hint="look at the target")
-        return self.ledger.move(row, "undone", note=why)
+        if not blind and not nothing and await self._read_back(target, row) is not None:
+            raise EffectError("it is still there after it was taken back: look at the target")
+        moved = self.ledger.move(row, "undone", note="nothing of it was there" if nothing else why)
+        self._environment.progress(row.node, "effect", f"undone {row.name}")
+        return moved
 
     async def _one(self, task: Task, number: int, request: EffectRequest, effect: Effect) -> Outcome | None:
         row = self._known(task, number, request)

@@ -40,6 +40,7 @@ class History:
         remedies: The last answer on a task that had failed, by task.
         void: Approvals that must be asked anew, by question.
         stopped: Why no further task may begin: the run was cancelled, or its rip-cord was pulled.
+        ripped: Whether it was the rip-cord.
     """
 
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class History:
     remedies: dict[str, dict[str, object]] = field(default_factory=dict)
     void: set[str] = field(default_factory=set)
     stopped: str = ""
+    ripped: bool = False
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> History:
@@ -104,6 +106,7 @@ class History:
                 self._take_back(body)
             case "run.cancelled" | "ripcord":
                 self.stopped = str(body["why"])
+                self.ripped = self.ripped or kind == "ripcord"
             case "escalation":
                 self.escalations.append(body)
             case "run.resumed":

@@ -22,16 +22,35 @@ _ENDED = "the run has ended here; change the request, or start a new run"
 
 
 def remediation_of(records: Sequence[Record], questions: Sequence[Question]) -> tuple[Remediation, ...]:
-    """Return an entry for every escalation and every task that everybody has failed, in order."""
+    """Return an entry for every escalation, every failed task and a pulled rip-cord, in order."""
     by_id = {question.question_id: question for question in questions}
     decisions = {r.body["question_id"]: r.body for r in records if r.kind == "decision"}
     found = []
+    done = [r.body for r in records if r.kind == "ripcord.done"]
     for record in records:
+        if record.kind == "ripcord":
+            found.append(_ripped(record, done[-1] if done else None))
         question = by_id.get(str(record.body.get("question_id", "")))
         cause = _cause(record, question)
         if cause is not None and question is not None:
             found.append(_entry(record, question, cause, decisions.get(question.question_id)))
     return tuple(found)
+
+
+def _ripped(record: Record, done: Mapping[str, Any] | None) -> Remediation:
+    if done is None:
+        said, left = "the rip-cord was pulled", "what was done is still being taken back: resume the run"
+    else:
+        said = f"taken back: {', '.join(done['reverted'])}" if done["reverted"] else "nothing was live"
+        left = "; ".join(done["left"]) or "nothing"
+    return Remediation(
+        at=record.at,
+        trigger=record.body["trigger"] or "rip-cord, by hand",
+        happened=record.body["why"],
+        done=said,
+        by=record.body["by"],
+        left=left,
+    )
 
 
 def _cause(record: Record, question: Question | None) -> tuple[str, str] | None:

@@ -33,6 +33,7 @@ from gtm_orchestra.runs.ladder import ENDING, ended_by, remedy_question
 from gtm_orchestra.runs.live_review import live_review
 from gtm_orchestra.runs.questions import approval_question, supersede
 from gtm_orchestra.runs.results import performed, result_body
+from gtm_orchestra.runs.ripcord import pull
 from gtm_orchestra.state.journal import Entry
 
 if TYPE_CHECKING:
@@ -466,7 +467,18 @@ class JournalServices:
         there = tuple(v for v in self._producers if (o := self._producer(v)) and self._is_there(o.output))
         facts = facts_of(self._plan, self.history, self.results(there), earlier=self._earlier_facts)
         for trigger in fired(self._plan, self.history, facts):
-            self._escalate(trigger)
+            if trigger.action == "ripcord":
+                self._pull_ripcord(trigger)
+            else:
+                self._escalate(trigger)
+
+    def _pull_ripcord(self, trigger: EscalationTrigger) -> None:
+        """Stop the run; once what is at work has ended, the driver takes back what was done."""
+        why = trigger.why or f"{trigger.when} holds"
+        if not self.history.ripped:
+            pull(self._journal, self._run.run_id, why=why, by="gtm", identity="trigger", trigger=trigger.when)
+            self.history.take("ripcord", "", {"why": why})
+            self._environment.progress("ripcord", "pulled", why)
 
     @cached_property
     def _earlier_facts(self) -> tuple[Facts, ...]:

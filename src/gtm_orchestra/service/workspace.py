@@ -297,6 +297,20 @@ class Workspace:
             raise UsageError(f"{run_id} was cancelled", hint=f"run gtm {row.command} again: it starts anew")
         return await self._driver.drive(run_id, resumed=True, retry=row.status in {"failed", "blocked"})
 
+    def ripcord(self, run_id: str, *, reason: str, actor: str | None = None) -> Segment:
+        """Stop a run and take back what it did, the last effect first. Blocks.
+
+        Raises:
+            PolicyError: gtm.toml does not know this person.
+            UsageError: No reason, or no such run.
+            BusyError: Another process drives it; nothing further begins, and that process takes it back.
+        """
+        if not reason.strip():
+            raise UsageError("the rip-cord needs a reason", hint='add --reason "…"; the audit trail keeps it')
+        by = self.known_actor(actor)
+        identity = self.actor(actor).identity
+        return _blocking(self._driver.ripcord(run_id, why=reason.strip(), by=by, identity=identity))
+
     def decide(self, question_id: str, answer: Answer, *, reason: str, actor: str | None = None) -> Segment:
         """Take a person's decision and drive the run on. Blocks; inside an event loop use `decide_async`."""
         return _blocking(self.decide_async(question_id, answer, reason=reason, actor=actor))

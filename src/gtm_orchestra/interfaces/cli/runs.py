@@ -20,6 +20,7 @@ from gtm_orchestra.interfaces.cli.options import (
 from gtm_orchestra.interfaces.cli.profiles import report
 from gtm_orchestra.interfaces.cli.progress import shown_progress
 from gtm_orchestra.interfaces.cli.remedies import answer_question, tick, waive
+from gtm_orchestra.interfaces.cli.ripcord import ripcord
 from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, exit_code_of_status, question_line
 from gtm_orchestra.interfaces.cli.tale import line_of
@@ -39,7 +40,7 @@ def runs() -> None:
     """Look at runs, and take them up again."""
 
 
-for _command in (answer_question, waive, tick):
+for _command in (answer_question, waive, tick, ripcord):
     runs.add_command(_command)
 
 

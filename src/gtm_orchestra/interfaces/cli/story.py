@@ -31,6 +31,7 @@ _EXIT_CODES = {
     "escalated": 5,
     "rejected": 8,
     "cancelled": 8,
+    "ripped": 5,
     "running": 130,
 }
 
@@ -42,6 +43,7 @@ _HEADLINES = {
     "rejected": "Rejected: nothing was signed.",
     "paused": "Paused: tasks at work have finished, no further one has begun.",
     "cancelled": "Cancelled: no further task has begun.",
+    "ripped": "The rip-cord was pulled: stopped, and what was done was taken back.",
     "running": "Interrupted: what is finished is kept.",
     "failed": "Failed, after retries and the substitute.",
 }

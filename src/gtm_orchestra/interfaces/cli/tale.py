@@ -21,6 +21,13 @@ _ANSWERS = {
     "take-substitute": "said: let the substitute do it",
     "skip": "said: go on without it",
     "abort": "said: give it up",
+    "it-happened": "looked, and said: it happened",
+    "it-did-not": "looked, and said: it did not happen",
+}
+_PHASES = {
+    "recorded": "was done and read back",
+    "failed": "did not succeed",
+    "unknown": "may have happened: nobody can tell",
 }
 
 
@@ -84,6 +91,30 @@ def _escalation(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str
     )
 
 
+def _effect(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
+    said = _PHASES.get(body["phase"], "")
+    note = f": {body['note']}" if body["note"] else ""
+    return f"{_task(node, plan)}: {body['effect']} {said}{note}" if said else ""
+
+
+def _undone(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
+    return f"{_task(node, plan)}: {body['effect']} was taken back and is gone: {body['note']}"
+
+
+def _ripcord(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
+    _ = node, plan
+    return (
+        f"{body['by']} ({body['identity']}) pulled the rip-cord (stop, and take back what was done): "
+        f"{body['why']}"
+    )
+
+
+def _ripped(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
+    _ = node, plan
+    back = ", ".join(body["reverted"]) or "nothing"
+    return f"taken back: {back}. Left: {'; '.join(body['left']) or 'nothing'}"
+
+
 def _rewound(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
     again = ", ".join(name for name in body["nodes"] if name != node) or "nothing else"
     return (
@@ -126,6 +157,10 @@ _SENTENCES: dict[str, Callable[[str, Mapping[str, Any], PlanDefinition], str]] =
     "task.outcome": _outcome,
     "gate.waiting": _gate_waits,
     "gate.outcome": lambda node, body, _plan: f"{node} (gate) {body['name']}: {body.get('note', '')}",
+    "effect.outcome": _effect,
+    "effect.undone": _undone,
+    "ripcord": _ripcord,
+    "ripcord.done": _ripped,
     "question.asked": _asked,
     "question.reminded": lambda _node, body, _plan: body["why"],
     "question.advanced": lambda _node, body, _plan: body["why"],
