@@ -154,7 +154,8 @@ class Shop:
     carries: tuple[str, ...] = ()
     gate_environment: str | None = None
     config: Config = field(default_factory=config)
-    shelf: Shelf = field(default_factory=Shelf)
+    shelf: Any = field(default_factory=Shelf)
+    progress: Callable[[str, str, str], None] = lambda _node, _event, _detail: None
     calls: list[str] = field(default_factory=list)
     work: Callable[[TaskContext], Deployed] | None = None
     ladder: tuple[str, ...] = ("privacy-lead", "exec-sponsor")
@@ -210,7 +211,7 @@ class Shop:
             unavailable=lambda _agent: "",
             review=lambda _plan: Review(passed=True, checked=(), findings=()),
             previous=lambda _run, _variable: None,
-            progress=lambda _node, _event, _detail: None,
+            progress=self.progress,
             sleep=_at_once,
         )
         self.driver = Driver(self.environment_of_runs, self.plans, self.root / ".gtm" / "locks")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.runs.shop import Deployed, Shop
@@ -26,8 +26,8 @@ def _rip(shop: Shop, run_id: str = "run-1") -> Segment:
     return asyncio.run(shop.driver.ripcord(run_id, why="wrong audience", by="elena", identity="claimed"))
 
 
-def _sold(root: Path, **fields: object) -> Shop:
-    shop = Shop(root, targets=("web", "email", "ads"), **fields)  # type: ignore[arg-type]
+def _sold(root: Path, **fields: Any) -> Shop:  # noqa: ANN401 - fields of a shop
+    shop = Shop(root, targets=("web", "email", "ads"), **fields)
     assert shop.sell().status == "done"
     shop.shelf.calls.clear()
     return shop
@@ -146,10 +146,10 @@ def test_a_process_at_work_begins_nothing_further_and_takes_back_what_it_did(tmp
     apply = shop.shelf.apply
 
     def somebody_pulls(request: object, key: str) -> None:
-        apply(request, key)  # type: ignore[arg-type]
+        apply(request, key)
         pull(shop.journal, "run-1", why="stop it", by="elena", identity="claimed")
 
-    shop.shelf.apply = somebody_pulls  # type: ignore[method-assign]
+    shop.shelf.apply = somebody_pulls
     segment = shop.drive(resumed=True)
     assert (segment.status, segment.why) == (
         "ripped",

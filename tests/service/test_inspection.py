@@ -24,7 +24,7 @@ def stage(tmp_path: Path) -> Stage:
 
 def _wrong(stage: Stage) -> list[str]:
     stage.reopen()
-    verification = verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root)
+    verification = verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root, config=stage.config)
     lines = [
         line for line in verification.lines if "chain whole" not in line and "as the log says" not in line
     ]

@@ -53,7 +53,7 @@ def _revise(stage: Stage, **changes: Any) -> None:  # noqa: ANN401 - fields of t
 def _verified(stage: Stage) -> bool:
     stage.reopen()
     stage.driver.refresh_view(PLAN_ID)
-    return verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root).ok
+    return verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root, config=stage.config).ok
 
 
 def test_from_a_task_on_everything_is_done_again_and_asked_anew(stage: Stage) -> None:

@@ -12,7 +12,7 @@ from gtm_orchestra.errors import ConflictError, UsageError
 from gtm_orchestra.plans.parse import canonical_json
 from gtm_orchestra.policy.decisions import Actor, may_decide
 from gtm_orchestra.runs.courses import as_body
-from gtm_orchestra.runs.signing import check_signature
+from gtm_orchestra.runs.signing import check_signature, signature_of
 from gtm_orchestra.state.journal import Entry, Question
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ __all__ = [
     "binding_of",
     "decide",
     "proposed_body",
+    "signed",
     "supersede",
 ]
 
@@ -167,6 +168,20 @@ def decide(
     closed = replace(question, status=plain)  # type: ignore[arg-type]
     journal.append(question.run_id, Entry("decision", question.node, body), durable=True, question=closed)
     return closed
+
+
+def signed(
+    decision: Decision, private_key: bytes, *, journal: Journal, config: Config, at: datetime, nonce: str
+) -> Decision:
+    """Return a decision with its person's signature.
+
+    Raises:
+        UsageError: The key is none of theirs, or no such question.
+    """
+    question = journal.question(decision.question_id)
+    body = proposed_body(question, decision, config)
+    token = signature_of(question, body, config=config, private_key=private_key, at=at, nonce=nonce)
+    return replace(decision, token=token)
 
 
 def supersede(question: Question, *, journal: Journal, why: str, anew: bool = False) -> None:

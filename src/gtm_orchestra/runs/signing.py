@@ -2,19 +2,44 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.errors import PolicyError
-from gtm_orchestra.policy.signatures import verify
+from gtm_orchestra.policy.signatures import key_id_of, sign, verify
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
 
     from gtm_orchestra.config import Config
     from gtm_orchestra.state.journal import Question
 
-__all__ = ["check_signature", "claims_of"]
+__all__ = ["check_signature", "claims_of", "signature_of"]
+
+_VALID_FOR = timedelta(days=30)
+
+
+def signature_of(
+    question: Question,
+    body: Mapping[str, Any],
+    *,
+    config: Config,
+    private_key: bytes,
+    at: datetime,
+    nonce: str,
+) -> str:
+    """Return a person's signature over a decision; it holds as long as what is decided, 30 days at most.
+
+    Raises:
+        UsageError: The key is none of theirs.
+    """
+    handle = str(body["actor"])
+    person = config.people.get(handle)
+    key_id = key_id_of(private_key, person.keys if person else {}, handle=handle)
+    expires = question.body.get("binding", {}).get("expires_at")
+    until = datetime.fromisoformat(expires) if expires else at + _VALID_FOR
+    times = {"iat": int(at.timestamp()), "exp": int(until.timestamp()), "jti": nonce}
+    return sign({**claims_of(question, body), **times}, private_key=private_key, key_id=key_id)
 
 
 def claims_of(question: Question, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from gtm_orchestra.errors import IntegrityError, PlanFormatError, UsageError
+from gtm_orchestra.errors import IntegrityError, PlanFormatError, PolicyError, UsageError
 from gtm_orchestra.plans.graph import dependency_graph
 from gtm_orchestra.plans.model import PlanDefinition
+from gtm_orchestra.runs.allowances import checked_decision
 from gtm_orchestra.runs.history import History
+from gtm_orchestra.runs.questions import authors_of
 from gtm_orchestra.runs.services import output_folder
+from gtm_orchestra.state.ledger import Ledger
 from gtm_orchestra.state.plan_store import without_actuals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDocument
     from gtm_orchestra.state.journal import Journal, RunRow
     from gtm_orchestra.state.plan_store import PlanStore, Revision
@@ -34,7 +38,9 @@ class Verification:
     lines: tuple[str, ...]
 
 
-def verify_plan(plans: PlanStore, journal: Journal, plan_id: str, *, root: Path) -> Verification:
+def verify_plan(
+    plans: PlanStore, journal: Journal, plan_id: str, *, root: Path, config: Config
+) -> Verification:
     """Recompute every chain of a plan and its runs. Works offline, and says all findings at once."""
     lines: list[str] = []
     ok = True
@@ -56,7 +62,8 @@ def verify_plan(plans: PlanStore, journal: Journal, plan_id: str, *, root: Path)
             lines.append(
                 f"journal of {row.run_id}: {count} events, chain whole, {len(heads)} anchor(s) match"
             )
-        except IntegrityError as error:
+            lines += _check_decisions(plans, journal, row, config)
+        except (IntegrityError, PolicyError) as error:
             ok = False
             lines.append(f"journal of {row.run_id}: {error}")
         changed = _changed_files(root, row, journal, revisions)
@@ -78,6 +85,32 @@ def verify_plan(plans: PlanStore, journal: Journal, plan_id: str, *, root: Path)
             + (", '--adopt --reason …' makes a revision of the edit" if view.state == "edited" else "")
         )
     return Verification(ok=ok, lines=tuple(lines))
+
+
+def _check_decisions(plans: PlanStore, journal: Journal, row: RunRow, config: Config) -> list[str]:
+    """Return a line on effects and signed decisions of a run, if it has any.
+
+    Raises:
+        IntegrityError: The ledger is not as the journal says, or a decision is not about what was asked.
+        PolicyError: Somebody decided who may not, or did not sign as they must.
+    """
+    records = journal.records(row.run_id)
+    lines = []
+    count = Ledger(journal).check(row.run_id, records)
+    if count:
+        lines.append(f"effects of {row.run_id}: {count}, as the journal says")
+    authors = authors_of(plans, row)
+    answered = [
+        q
+        for q in journal.question_list(run_id=row.run_id)
+        if q.kind == "approval" and q.status in {"approved", "changes-requested", "rejected"}
+    ]
+    tokens = [
+        bool(checked_decision(q, records, config=config, authors=authors).body.get("token")) for q in answered
+    ]
+    if any(tokens):
+        lines.append(f"decisions of {row.run_id}: {sum(tokens)} of {len(tokens)} signed, signatures hold")
+    return lines
 
 
 def _changed_files(root: Path, row: RunRow, journal: Journal, revisions: Sequence[Revision]) -> list[str]:

@@ -57,6 +57,8 @@ def next_command(segment: Segment) -> str:
         who = next(iter(question.body.get("asked") or question.body["approvers"]), "HANDLE")
         if question.kind == "remedy":
             return f'gtm runs answer {question.question_id} retry --as {who} --reason "…"'
+        if question.kind == "effect":
+            return f'gtm runs answer {question.question_id} it-happened --as {who} --reason "…"'
         return f'gtm approvals approve {question.question_id} --as {who} --reason "…"'
     by_status = {
         "running": f"gtm runs resume {run_id}",

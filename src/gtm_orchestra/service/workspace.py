@@ -24,7 +24,7 @@ from gtm_orchestra.runs.clocks import settle
 from gtm_orchestra.runs.driver import Driver, Segment
 from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.projection import project
-from gtm_orchestra.runs.questions import Answer, Decision, decide, supersede
+from gtm_orchestra.runs.questions import Answer, Decision, decide, signed, supersede
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
 from gtm_orchestra.service.control import Revise, RunControl
@@ -220,7 +220,7 @@ class Workspace:
 
     def verify(self, plan_id: str) -> Verification:
         """Recompute the chains of a plan's log and its runs' journals, and compare the plan file."""
-        return verify_plan(self.plans, self.journal, plan_id, root=self.root)
+        return verify_plan(self.plans, self.journal, plan_id, root=self.root, config=self.config)
 
     def restore_view(self, plan_id: str) -> None:
         """Write the plan file anew from log and journal."""
@@ -311,21 +311,46 @@ class Workspace:
         identity = self.actor(actor).identity
         return _blocking(self._driver.ripcord(run_id, why=reason.strip(), by=by, identity=identity))
 
-    def decide(self, question_id: str, answer: Answer, *, reason: str, actor: str | None = None) -> Segment:
+    def decide(
+        self,
+        question_id: str,
+        answer: Answer,
+        *,
+        reason: str,
+        actor: str | None = None,
+        key: bytes | None = None,
+    ) -> Segment:
         """Take a person's decision and drive the run on. Blocks; inside an event loop use `decide_async`."""
-        return _blocking(self.decide_async(question_id, answer, reason=reason, actor=actor))
+        return _blocking(self.decide_async(question_id, answer, reason=reason, actor=actor, key=key))
 
     async def decide_async(
-        self, question_id: str, answer: Answer, *, reason: str, actor: str | None = None
+        self,
+        question_id: str,
+        answer: Answer,
+        *,
+        reason: str,
+        actor: str | None = None,
+        key: bytes | None = None,
     ) -> Segment:
         """Take a person's decision and drive the run on.
 
+        Args:
+            question_id: An open question.
+            answer: What they say.
+            reason: Why; the audit trail keeps it.
+            actor: Handle of who decides.
+            key: Their private key (PEM), with which the decision is signed; it is not kept.
+
         Raises:
-            PolicyError: This person may not decide it.
+            PolicyError: This person may not decide it, or must sign.
             ConflictError: It is closed, or what was asked about has changed.
         """
         settle_for(self.journal, question_id, self._clock())
         decision = Decision(question_id, answer, self.actor(actor), reason)
+        if key is not None:
+            decision = signed(
+                decision, key, journal=self.journal, config=self.config, at=self._clock(), nonce=self._nonce()
+            )
         question = decide(
             decision,
             journal=self.journal,

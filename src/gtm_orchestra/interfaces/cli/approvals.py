@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,10 +63,13 @@ def show(workspace: str, approval: str, *, as_json: bool) -> None:
 
 
 def _decision(name: str, answer: Answer, line: str) -> None:
-    def command(workspace: str, actor: str | None, approval: str, reason: str, *, as_json: bool) -> int:
+    def command(
+        workspace: str, actor: str | None, approval: str, reason: str, *, key: Path | None, as_json: bool
+    ) -> int:
+        private = key.read_bytes() if key is not None else None
         with shown_progress(quiet=as_json) as progress, stoppable() as ending:
             space = open_workspace(workspace, progress=progress, ending=ending)
-            segment = space.decide(_full_id(space, approval), answer, reason=reason, actor=actor)
+            segment = space.decide(_full_id(space, approval), answer, reason=reason, actor=actor, key=private)
         report(space, segment, as_json=as_json)
         # A "no" that was recorded as asked for is a success of this command.
         return 0 if segment.status == "rejected" and answer != "approved" else exit_code_of(segment)
@@ -74,6 +80,11 @@ def _decision(name: str, answer: Answer, line: str) -> None:
         json_option,
         actor_option,
         workspace_option,
+        click.option(
+            "--key",
+            type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+            help="Your private key: sign the decision with it. It is read, and not kept.",
+        ),
         click.option("--reason", required=True, help="Why; the audit trail keeps it."),
         click.argument("approval"),
     ):
@@ -84,6 +95,32 @@ def _decision(name: str, answer: Answer, line: str) -> None:
 _decision("approve", "approved", "Approve: sign exactly what was asked about.")
 _decision("request-changes", "changes-requested", "Send it back with what must change, as the reason.")
 _decision("reject", "rejected", "Reject it.")
+
+
+@approvals.command("keygen")
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--as", "handle", required=True, help="Whose key it is: a handle of gtm.toml [people].")
+def keygen(file: Path, handle: str) -> None:
+    """Make a key to sign decisions with: the private half in FILE, the public half for gtm.toml printed."""
+    from gtm_orchestra.policy.signatures import new_key  # noqa: PLC0415 - cryptography is heavy
+
+    private, public = new_key()
+    try:
+        handle_of_file = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise UsageError(f"{str(file)!r} exists already", hint="name another file") from error
+    except OSError as error:
+        raise UsageError(f"{str(file)!r} cannot be written: {error.strerror}") from error
+    with os.fdopen(handle_of_file, "wb") as out:
+        out.write(private)
+    day = datetime.now(UTC).date()
+    table = f"[people.{handle}.keys.{handle}-{day}]"
+    click.echo(f'{table}\npublic = "{public}"\nsince = {day}')
+    click.echo(
+        f"The private key is in {file}, readable by you alone; keep it out of the workspace. "
+        "Add the lines above to gtm.toml: from then on this person's decisions need --key.",
+        err=True,
+    )
 
 
 def _full_id(space: Workspace, text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -23,8 +23,9 @@ from gtm_orchestra.interfaces.cli.story import exit_code_of
 
 if TYPE_CHECKING:
     from gtm_orchestra.runs.ladder import RemedyAnswer
+    from gtm_orchestra.runs.questions import Answer
 
-_ANSWERS = ("retry", "retry-with-change", "take-substitute", "skip", "abort")
+_ANSWERS = ("retry", "retry-with-change", "take-substitute", "skip", "abort", "it-happened", "it-did-not")
 _DEFAULT_WAIVER = "30d"
 
 reason_option = click.option("--reason", required=True, help="Why; the audit trail keeps it.")
@@ -46,7 +47,7 @@ def answer_question(
     workspace: str,
     actor: str | None,
     question: str,
-    answer: RemedyAnswer,
+    answer: str,
     reason: str,
     *,
     change: str,
@@ -57,18 +58,21 @@ def answer_question(
 
     QUESTION is its id, as `gtm approvals list` prints it. ANSWER: retry (as it is), retry-with-change,
     take-substitute (let the named substitute do it), skip (and waive the gate behind it, for thirty days),
-    abort.
+    abort. Of something sent of which nobody can tell whether it arrived: it-happened, it-did-not, abort.
     """
     with shown_progress(quiet=as_json) as progress, stoppable() as ending:
         space = open_workspace(workspace, progress=progress, ending=ending)
-        segment = space.answer(
-            question,
-            answer,
-            reason=reason,
-            actor=actor,
-            change=change,
-            substitute=substitute,
-        )
+        if space.journal.question(question).kind == "effect":
+            segment = space.decide(question, cast("Answer", answer), reason=reason, actor=actor)
+        else:
+            segment = space.answer(
+                question,
+                cast("RemedyAnswer", answer),
+                reason=reason,
+                actor=actor,
+                change=change,
+                substitute=substitute,
+            )
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
 
