@@ -3,8 +3,8 @@
 The server loses answers, answers 500 after it has applied, and cuts answers short. After each trial every
 effect must have been applied once, every row be recorded and every file readable.
 
-`python tests/crash/effects_kills.py 1000 [SEED]` prints the histogram; `--keys-off` shows what the keys are for. The
-test suite does a few of the same.
+`python tests/crash/effects_kills.py 1000 [SEED]` prints the histogram; `--keys-off` shows what the keys are
+for. The test suite does a few of the same.
 """
 
 from __future__ import annotations

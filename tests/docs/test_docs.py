@@ -108,7 +108,7 @@ def run_page(text: str, folder: Path, name: str) -> list[str]:
     for block in blocks(text):
         if block.language == "python":
             # Line numbers of a traceback are those of the page.
-            code = compile("\n" * (block.line - 1) + block.text, name, "exec")
+            code = compile("\n" * (block.line - 1) + block.text, name, "exec", dont_inherit=True)
             exec(code, namespace)  # noqa: S102  (our own pages)
         elif block.language == "pycon":
             failures.append(run_session(block, namespace, name))
