@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gtm_orchestra.decisions.checks import check_rule_sets
 from gtm_orchestra.decisions.features_file import read_document
 from gtm_orchestra.decisions.findings import Finding
@@ -16,6 +18,9 @@ from gtm_orchestra.decisions.rule_set import (
     fail_closed,
 )
 
+if TYPE_CHECKING:
+    from gtm_orchestra.decisions.simulation import Simulation, simulate
+
 __all__ = [
     "Arm",
     "Finding",
@@ -25,9 +30,23 @@ __all__ = [
     "Payload",
     "Rule",
     "RuleSet",
+    "Simulation",
     "check_rule_sets",
     "fail_closed",
     "read_document",
     "read_features",
+    "simulate",
     "write_features",
 ]
+
+# numpy is there with the checks; pyarrow is loaded only with a simulation.
+_LAZY = ("Simulation", "simulate")
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from gtm_orchestra.decisions import simulation  # noqa: PLC0415 - see above
+
+    return getattr(simulation, name)

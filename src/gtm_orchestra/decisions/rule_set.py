@@ -7,6 +7,7 @@ fallback. Nothing here judges: a document that is wrong, such as weights of 0.5 
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -199,11 +200,20 @@ def bucket_ranges(rule: Rule) -> tuple[Range, ...] | None:
 def buckets_of(ranges: Iterable[Range], hash_version: int) -> list[int]:
     """Return, for each place of the hash, which range takes it first, as the SDKs compare; -1 for none."""
     size = BUCKETS[hash_version]
-    stretches = list(ranges)
-    return [
-        next((at for at, (low, high) in enumerate(stretches) if low <= place / size < high), -1)
-        for place in range(size)
-    ]
+    found = [-1] * size
+    for at, (low, high) in reversed(list(enumerate(ranges))):
+        first, end = _first_from(low, size), _first_from(high, size)
+        if first < end:
+            found[first:end] = [at] * (end - first)
+    return found
+
+
+def _first_from(bound: float, size: int) -> int:
+    """Return the first place whose fraction is at least `bound`; `size` if there is none."""
+    place = max(0, min(size, math.ceil(min(bound, 2.0) * size) - 2))
+    while place < size and place / size < bound:
+        place += 1
+    return place
 
 
 def fail_closed(
