@@ -91,10 +91,8 @@ def main() -> None:
         client.eval_feature("banner")
     took = time.perf_counter() - began
     print(
-
-            f"GrowthBook SDK, one process: {len(visitors):,} people in {took:.2f} s, "
-            f"{len(visitors) / took / 1e6:.3f} M/s"
-
+        f"GrowthBook SDK, one process: {len(visitors):,} people in {took:.2f} s, "
+        f"{len(visitors) / took / 1e6:.3f} M/s"
     )
 
 

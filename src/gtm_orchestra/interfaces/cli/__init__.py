@@ -29,6 +29,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     "runs": ("runs", "runs", "Look at runs and take them up again: list, show, watch, resume, move, cancel."),
     "pause": ("pause", "pause", "Let nothing start or resume, until somebody lifts it."),
     "rules": ("rules", "rules", "Check the rules that decide who sees what, also those that are live."),
+    "variants": ("variants", "variants", "Begin and check the file of what people see: template, check."),
     "approvals": ("approvals", "approvals", "Decide what waits for you: list, show, approve, reject."),
 }
 
