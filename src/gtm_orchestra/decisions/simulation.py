@@ -8,18 +8,22 @@ from __future__ import annotations
 import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from gtm_orchestra.conditions import ColumnValues, column_of, to_mask
+from gtm_orchestra.conditions import ColumnValues, Condition, column_of, to_mask
+from gtm_orchestra.conditions.tree import Either, Every, Negation
 from gtm_orchestra.decisions.hashing import Units
 from gtm_orchestra.decisions.rule_set import ForeignRule, HashFilter, RuleSet, bucket_ranges, buckets_of
 from gtm_orchestra.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from gtm_orchestra.conditions.tree import Leaf, Node
 
 __all__ = ["ArmShare", "Decider", "Simulation", "simulate"]
 
@@ -114,9 +118,12 @@ class Decider:
             for name, each in columns.items()
         }
         units.clear()
+        statements: dict[Leaf, Array] = {}
         waiting = np.ones(len(rules), dtype=np.bool_)
         for at, step in enumerate(self.steps):
-            meant = waiting if step.condition is None else waiting & to_mask(step.condition, cut)
+            meant = waiting
+            if step.condition is not None:
+                meant = waiting & _met(step.condition.root, cut, statements)
             rows = np.flatnonzero(meant)
             for each in step.filters:
                 if len(rows):
@@ -130,6 +137,18 @@ class Decider:
             chosen = chosen[chosen >= 0]
             rules[taken], arms[taken] = at, chosen
             waiting[taken] = False
+
+
+def _met(node: Node, columns: Mapping[str, ColumnValues], known: dict[Leaf, Array]) -> Array:
+    """Return whom a condition means; a statement that several rules make is evaluated once."""
+    if isinstance(node, Negation):
+        return ~_met(node.part, columns, known)
+    if isinstance(node, Every | Either):
+        join = np.logical_and if isinstance(node, Every) else np.logical_or
+        return reduce(join, (_met(part, columns, known) for part in node.parts))
+    if node not in known:
+        known[node] = to_mask(Condition(node), columns)
+    return known[node]
 
 
 def _filter(each: HashFilter) -> _Hashed:
