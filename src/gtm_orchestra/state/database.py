@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy import event, exc
 
 from gtm_orchestra.errors import StorageError
-from gtm_orchestra.state.files import storage_errors
+from gtm_orchestra.state.files import make_folder, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -107,7 +107,7 @@ def open_database(path: Path) -> sa.Engine:
         StorageError: It cannot be created, or is no database.
     """
     with storage_errors(path.name):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     # A run's handlers work in threads, so connections are pooled and each is lent to one at a time.
     engine = sa.create_engine(f"sqlite:///{path}", poolclass=sa.pool.QueuePool)
     event.listen(engine, "connect", _set_pragmas)

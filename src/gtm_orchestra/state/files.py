@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["append_line", "cut_back", "replace_file", "storage_errors", "sync_path"]
+__all__ = ["append_line", "cut_back", "make_folder", "replace_file", "storage_errors", "sync_path"]
 
 _HINTS = {
     errno.ENOSPC: "free some space and run the same command again; nothing was half-written",
@@ -43,8 +43,7 @@ def replace_file(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = 
     What is not durable is atomic for the living; a power cut may leave an empty or torn file.
     """
     with storage_errors(path.name):
-        if not path.parent.is_dir():
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
@@ -68,7 +67,7 @@ def append_line(path: Path, line: bytes) -> None:
     On failure the file is cut back to what it was, so that a full disk leaves no half line behind.
     """
     with storage_errors(path.name):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         is_new = not path.exists()
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
@@ -89,6 +88,17 @@ def cut_back(path: Path, size: int) -> None:
     """Cut off what stands behind a file's first `size` bytes; the next append makes it durable."""
     with storage_errors(path.name):
         os.truncate(path, size)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, each with its name synced: a log in a lost folder is lost."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    if path.exists() and not path.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+    path.mkdir(exist_ok=True)
+    sync_path(path.parent)
 
 
 def sync_path(path: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import BusyError
-from gtm_orchestra.state.files import storage_errors
+from gtm_orchestra.state.files import make_folder, storage_errors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,7 @@ def held(folder: Path, name: str, *, wait_s: float = 0.0) -> Iterator[None]:
     from filelock import FileLock, Timeout  # noqa: PLC0415 - keeps `import gtm_orchestra` light
 
     with storage_errors(f"the lock {name!r}"):
-        if not folder.is_dir():
-            folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         holder = folder / f"{name}.holder"
         lock = FileLock(folder / f"{name}.lock", timeout=wait_s)
         try:

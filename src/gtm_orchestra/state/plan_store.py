@@ -242,7 +242,11 @@ class PlanStore:
         line = first + _seal(hashlib.sha256(first + b"," + last).hexdigest()) + last
         # Read as any reader will, before it is written: no log holds a line that cannot be read.
         known = _extended(replace(known, torn=False), known.data + line + b"\n", plan_id)
-        append_line(path, line)
+        if len(known.entries) > 1:
+            append_line(path, line)
+        else:
+            # A log has its first revision from the moment it has a name.
+            replace_file(path, line + b"\n")
         self._keep(plan_id, known)
         return known
 
