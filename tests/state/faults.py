@@ -170,6 +170,7 @@ class Small:
             decision = Decision(question.question_id, "approved", Actor("priya", "claimed"), "read it")
             decide(
                 decision,
+                config=CONFIG,
                 journal=self.journal,
                 plans=self.plans,
                 artifacts=self.artifacts,
