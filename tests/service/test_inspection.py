@@ -52,8 +52,8 @@ def test_a_plan_log_that_was_cut_at_a_line_is_missed_once_the_run_has_ended(stag
     log.write_bytes(log.read_bytes().splitlines(keepends=True)[0])
     assert _wrong(stage) == [
         (
-            "journal of run-1: ended as done, but the plan log does not tell of it; restore it from version "
-            "control; after a crash, 'gtm runs resume run-1' writes what is missing"
+            "journal of run-1: has seen an entry of the plan log, at event 28, which the log no longer "
+            "holds; the log was cut or rewritten; restore it from version control"
         )
     ]
 

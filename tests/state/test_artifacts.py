@@ -51,6 +51,7 @@ def test_what_was_put_is_synced_with_its_folder_once_and_what_is_gone_is_left_ou
         synced.append(os.fstat(handle).st_ino)
         real(handle)
 
+    (tmp_path / "store").mkdir()
     monkeypatch.setattr(os, "fsync", fsync)
     store = ArtifactStore(tmp_path / "store")
     kept, gone = store.put(b"report"), store.put(b"draft")

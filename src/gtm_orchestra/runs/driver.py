@@ -177,7 +177,9 @@ class Driver:
         found, why = status_of(plan, outcomes, questions, stopped=stopped)
         folder = self._publish(run, plan, outcomes)
         self._environment.artifacts.sync()
-        status = journal.set_status(run.run_id, found, why=why, keep=ENDED_BY_HAND)
+        status = journal.set_status(
+            run.run_id, found, why=why, keep=ENDED_BY_HAND, log_head=self._plans.chain(run.plan_id)[-1]
+        )
         if status != found:
             why = f"it was {status} while this process was at work"
             for question in questions:

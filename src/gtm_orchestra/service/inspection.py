@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDocument
-    from gtm_orchestra.state.journal import Journal, RunRow
+    from gtm_orchestra.state.journal import Journal, Record, RunRow
     from gtm_orchestra.state.plan_store import PlanStore, Revision
 
 __all__ = ["Verification", "draw", "edited_definition", "verify_plan"]
+
+# A segment that ends in one of these has its end in the plan log, as an anchor.
+_ANCHORED = frozenset({"waiting", "escalated", "failed", "blocked", "rejected", "done", "ripped"})
 
 
 @dataclass(frozen=True)
@@ -50,23 +53,25 @@ def verify_plan(
         lines.append(f"plan log: {len(revisions)} revision(s), {len(anchors)} anchor(s), chain whole")
     except (IntegrityError, PlanFormatError) as error:
         return Verification(ok=False, lines=(f"plan log: {error}",))
-    rows = journal.run_list(plan_id=plan_id)
+    try:
+        rows = journal.run_list(plan_id=plan_id)
+    except IntegrityError as error:
+        return Verification(ok=False, lines=(*lines, f"journal: {error}"))
     for run_id in sorted({anchor.run_id for anchor in anchors} - {row.run_id for row in rows}):
         ok = False
         lines.append(f"journal of {run_id}: gone, but the plan log tells of it; restore .gtm/state.db")
     for row in rows:
-        heads = plans.heads(plan_id, row.run_id)
         try:
-            count = journal.verify(row.run_id, anchors=heads)
-            _check_log(row, revisions, heads)
-            lines.append(
-                f"journal of {row.run_id}: {count} events, chain whole, {len(heads)} anchor(s) match"
-            )
+            lines.append(_verified(plans, journal, row, revisions))
             lines += _check_decisions(plans, journal, row, config)
         except (IntegrityError, PolicyError) as error:
             ok = False
             lines.append(f"journal of {row.run_id}: {error}")
-        changed = _changed_files(root, row, journal, revisions)
+        try:
+            changed = _changed_files(root, row, journal, revisions)
+        except IntegrityError:
+            # Said already: what a changed journal tells of files is not asked.
+            continue
         if changed:
             ok = False
             lines.append(
@@ -113,6 +118,19 @@ def _check_decisions(plans: PlanStore, journal: Journal, row: RunRow, config: Co
     return lines
 
 
+def _verified(plans: PlanStore, journal: Journal, row: RunRow, revisions: Sequence[Revision]) -> str:
+    """Return a line on a run whose journal, questions and anchors are whole.
+
+    Raises:
+        IntegrityError: One of them is not.
+    """
+    heads = plans.heads(row.plan_id, row.run_id)
+    count = journal.verify(row.run_id, anchors=heads)
+    records = journal.records(row.run_id)
+    _check_log(row, revisions, heads, records, plans.chain(row.plan_id))
+    return f"journal of {row.run_id}: {count} events, chain whole, {len(heads)} anchor(s) match"
+
+
 def _changed_files(root: Path, row: RunRow, journal: Journal, revisions: Sequence[Revision]) -> list[str]:
     """Return the published files of a run that are not what the journal says was written."""
     plan = next((r.definition for r in revisions if r.number == row.revision), None)
@@ -128,20 +146,33 @@ def _changed_files(root: Path, row: RunRow, journal: Journal, revisions: Sequenc
     ]
 
 
-def _check_log(row: RunRow, revisions: Sequence[Revision], heads: Sequence[tuple[int, str]]) -> None:
-    """Refuse a plan log that has lost what a run was made of, or the end of a run.
+def _check_log(
+    row: RunRow,
+    revisions: Sequence[Revision],
+    heads: Sequence[tuple[int, str]],
+    records: Sequence[Record],
+    chain: Sequence[str],
+) -> None:
+    """Refuse a plan log that has lost what a run was made of, what the journal has seen, or a segment's end.
 
     Raises:
-        IntegrityError: The log was cut.
+        IntegrityError: The log was cut or rewritten.
     """
     if (row.revision, row.digest) not in {(r.number, r.digest) for r in revisions}:
         raise IntegrityError(
             f"executes revision {row.revision}, which the plan log does not hold",
             hint="the log was cut or rewritten; restore it from version control",
         )
-    if row.status in {"done", "rejected"} and not heads:
+    seen = next((r for r in records if r.body.get("log_head", chain[-1]) not in chain), None)
+    if seen is not None:
         raise IntegrityError(
-            f"ended as {row.status}, but the plan log does not tell of it",
+            f"has seen an entry of the plan log, at event {seen.seq}, which the log no longer holds",
+            hint="the log was cut or rewritten; restore it from version control",
+        )
+    ends = [r for r in records if r.kind == "run.status" and r.body["status"] in _ANCHORED]
+    if ends and not any(seq >= ends[-1].seq for seq, _ in heads):
+        raise IntegrityError(
+            f"ended a segment as {ends[-1].body['status']}, but the plan log does not tell of it",
             hint="restore it from version control; after a crash, "
             f"'gtm runs resume {row.run_id}' writes what is missing",
         )

@@ -553,7 +553,8 @@ class Workspace:
                 created_at=now,
                 as_of=(as_of or now).astimezone(UTC).replace(microsecond=0),
                 started_by=actor.handle,
-            )
+            ),
+            log_head=self.plans.chain(plan_id)[-1],
         )
         return run_id, False
 

@@ -61,6 +61,17 @@ EventKind = Literal[
     "artifacts.pruned",
 ]
 _GENESIS = "0" * 64
+# What the first event of a run keeps of the run's row, so that the row cannot be rewritten unnoticed.
+_SEALED_COLUMNS = (
+    "plan_id",
+    "revision",
+    "digest",
+    "command",
+    "initiative",
+    "created_at",
+    "as_of",
+    "started_by",
+)
 _RESTORE = "restore .gtm/state.db from a backup"
 
 
@@ -131,8 +142,12 @@ class Journal:
         """The database, for those who write in the journal's own transactions."""
         return self._engine
 
-    def start(self, run: RunRow) -> None:
+    def start(self, run: RunRow, *, log_head: str = "") -> None:
         """Write a new run and its first event; durable.
+
+        Args:
+            run: The run.
+            log_head: The head of its plan's log: what is cut off or rewritten there later is noticed here.
 
         Raises:
             ConflictError: A run of this id exists.
@@ -141,9 +156,9 @@ class Journal:
         try:
             with prepared(self._engine, durable=True) as execute:
                 execute(_PUT_RUN, values)
-                body = {
-                    name: values[name] for name in ("plan_id", "revision", "digest", "as_of", "started_by")
-                }
+                body = {name: values[name] for name in _SEALED_COLUMNS}
+                if log_head:
+                    body["log_head"] = log_head
                 self._append(execute, run.run_id, [Entry("run.started", "", body)])
         except sa.exc.IntegrityError as error:
             raise ConflictError(f"run {run.run_id!r} exists already", hint="see 'gtm runs list'") from error
@@ -176,7 +191,9 @@ class Journal:
             written = self.results.write(execute, (entry.body for entry in entries))
         self.results.release(written)
 
-    def set_status(self, run_id: str, status: str, *, why: str = "", keep: Collection[str] = ()) -> str:
+    def set_status(
+        self, run_id: str, status: str, *, why: str = "", keep: Collection[str] = (), log_head: str = ""
+    ) -> str:
         """Write where a run stands, if that is news; durable. Return where it stands then.
 
         Args:
@@ -184,13 +201,15 @@ class Journal:
             status: Where it stands.
             why: One sentence on it.
             keep: Statuses that stand, whatever is asked: what a person has ended stays ended.
+            log_head: The head of its plan's log, as in `start`.
         """
         with prepared(self._engine, durable=True) as execute:
             now = str(execute(_STATUS_OF_RUN, {"run": run_id}).fetchone()[0])
             if now == status or now in keep:
                 return now
             execute(_SET_STATUS, {"run": run_id, "new_status": status})
-            self._append(execute, run_id, [Entry("run.status", "", {"status": status, "why": why})])
+            body = {"status": status, "why": why, **({"log_head": log_head} if log_head else {})}
+            self._append(execute, run_id, [Entry("run.status", "", body)])
             return status
 
     def move(self, run_id: str, entry: Entry, *, revision: int, digest: str) -> None:
@@ -267,9 +286,6 @@ class Journal:
             asked = execute(_QUESTIONS_OF_RUN, {"run": run_id}).fetchall()
         if row is None:
             raise UsageError(f"no run {run_id[:80]!r} in this workspace", hint="see 'gtm runs list'")
-        open_and_closed = tuple(_question(one) for one in asked)
-        _check_run(dict(zip(runs.c.keys(), row, strict=True)), found)
-        _check_questions(run_id, open_and_closed, found)
         heads = {record.seq: record.hash for record in found}
         for seq, head in anchors:
             if heads.get(seq) != head:
@@ -277,6 +293,8 @@ class Journal:
                     f"the plan log holds another head for event {seq} of {run_id} than the journal",
                     hint="one of the two was rewritten; restore both from a backup",
                 )
+        _check_run(dict(zip(runs.c.keys(), row, strict=True)), found)
+        _check_questions(run_id, tuple(_question(one) for one in asked), found)
         return len(found)
 
     def _append(self, execute: _Execute, run_id: str, entries: Sequence[Entry]) -> None:
@@ -373,12 +391,13 @@ def _records(execute: _Execute, run_id: str) -> tuple[Record, ...]:
 def _check_run(row: Mapping[Any, Any], found: Sequence[Record]) -> None:
     """Refuse a run's row that says something else than the run's events."""
     said = {**(found[0].body if found else {}), "status": "running"}
+    said.pop("log_head", None)
     for record in found:
         if record.kind == "run.status":
             said["status"] = str(record.body["status"])
         elif record.kind == "run.moved":
             said |= {"revision": record.body["to"], "digest": record.body["digest"]}
-    wrong = sorted(name for name, value in said.items() if row[name] != value)
+    wrong = sorted(name for name, value in said.items() if row.get(name) != value)
     if wrong or not found:
         raise IntegrityError(
             f"the row of {row['run_id']} was changed: its {' and '.join(wrong) or 'events'} "

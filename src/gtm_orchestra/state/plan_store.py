@@ -157,6 +157,10 @@ class PlanStore:
             )
         return revisions[-1]
 
+    def chain(self, plan_id: str) -> tuple[str, ...]:
+        """Return the hash of every entry of the log, the first first; the journal keeps some of them."""
+        return tuple(str(entry["hash"]) for entry in self._read(plan_id).entries)
+
     def anchors(self, plan_id: str) -> tuple[Anchor, ...]:
         """Return the journal heads that the log holds."""
         found = (e["body"] for e in self._read(plan_id).entries if e["kind"] == "anchor")
