@@ -1,9 +1,10 @@
 """Lets the n-th write, sync, rename or commit of a whole small run fail, or kills the process right there.
 
 `python tests/state/faults.py fail|kill|torn|power` does so for n = 1 … all and prints what it hit and what
-broke. After each fault a new process must find everything that was acknowledged, and go on to the outputs
-of an undisturbed run. `power` instead keeps, beside each acknowledgement, the image that a power cut would
-leave: only synced bytes under synced names, and the database as of its last full sync.
+broke; a number behind it takes each so-manieth only. After each fault a new process must find everything
+that was acknowledged, and go on to the outputs of an undisturbed run. `power` instead keeps, beside each
+acknowledgement, the image that a power cut would leave: only synced bytes under synced names, and the
+database as of its last full sync.
 """
 
 from __future__ import annotations
@@ -489,8 +490,8 @@ def power_cuts(folder: Path) -> list[str]:
     return wrong
 
 
-def main(how: str) -> int:
-    """Try all, and print what was hit and what broke."""
+def main(how: str, step: int = 1) -> int:
+    """Try all, or each `step`-th, and print what was hit and what broke."""
     warnings.simplefilter("ignore")
     faults: list[str] = []
     hits: Counter[str] = Counter()
@@ -501,7 +502,7 @@ def main(how: str) -> int:
             first = Path(name) / "undisturbed"
             first.mkdir()
             expected, calls = undisturbed(first, how)
-            for at in range(1, calls + 1):
+            for at in range(1, calls + 1, step):
                 root = Path(name) / "w"
                 root.mkdir()
                 hit, wrong = try_one(root, at, how, expected)
@@ -515,4 +516,4 @@ def main(how: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])))
