@@ -418,7 +418,7 @@ def try_one(root: Path, at: int, how: str, expected: dict[str, str]) -> tuple[st
         for name in sorted(expected.keys() | found.keys()):
             if expected.get(name) != found.get(name):
                 tell(f"{name} is not what an undisturbed run leaves")
-        seen = verify_plan(small.plans, small.journal, PLAN_ID, root=root)
+        seen = verify_plan(small.plans, small.journal, PLAN_ID, root=root, config=CONFIG)
         for line in () if seen.ok else seen.lines:
             tell(f"verify: {line}")
 

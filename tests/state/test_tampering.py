@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.runs.shop import PLAN_ID, Shop
+from tests.runs.shop import PLAN_ID, Shop, config
 
 from gtm_orchestra.plans.parse import canonical_json
 from gtm_orchestra.service.inspection import Verification, verify_plan
@@ -35,7 +35,9 @@ def _verify(root: Path, engine: sa.Engine | None = None) -> Verification:
     opened = engine or open_database(root / ".gtm" / "state.db")
     journal = Journal(opened, lambda: pytest.fail("verifying writes nothing"))
     try:
-        return verify_plan(PlanStore(root, root / ".gtm" / "locks"), journal, PLAN_ID, root=root)
+        return verify_plan(
+            PlanStore(root, root / ".gtm" / "locks"), journal, PLAN_ID, root=root, config=config()
+        )
     finally:
         opened.dispose()
 

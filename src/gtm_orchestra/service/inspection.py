@@ -67,11 +67,10 @@ def verify_plan(
         except (IntegrityError, PolicyError) as error:
             ok = False
             lines.append(f"journal of {row.run_id}: {error}")
-        try:
-            changed = _changed_files(root, row, journal, revisions)
-        except IntegrityError:
-            # Said already: what a changed journal tells of files is not asked.
-            continue
+            if isinstance(error, IntegrityError):
+                # What a changed journal tells of files is not asked.
+                continue
+        changed = _changed_files(root, row, journal, revisions)
         if changed:
             ok = False
             lines.append(
