@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gtm_orchestra.config import load_config
+from gtm_orchestra.config import SourceSettings, load_config
 from gtm_orchestra.errors import PolicyError, UsageError
-from gtm_orchestra.warehouse.catalog import accept, deny, export_csv, import_csv, review_rows
+from gtm_orchestra.warehouse.catalog import (
+    accept,
+    deny,
+    example_values,
+    export_csv,
+    import_csv,
+    review_rows,
+)
+from gtm_orchestra.warehouse.connection import open_warehouse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,3 +212,20 @@ def test_another_csv_is_refused(path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         import_csv(path, "a,b\n1,2\n", by="ann")
     assert caught.value.message.startswith("the CSV has the columns a, b, not name, source, type, ")
+
+
+def test_a_reviewer_sees_values_of_harmless_texts_that_a_group_shares_and_else_why_not(
+    tmp_path: Path,
+) -> None:
+    rows = [f"p{n},{'pro' if n % 3 else 'free'},p{n}@example.com" for n in range(300)]
+    rows += [f"q{n},rare,q{n}@example.com" for n in range(20)]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/people.csv").write_text("\n".join(["id,plan,email", *rows]), encoding="utf-8")
+    (tmp_path / "gtm.toml").write_text(GTM_TOML, encoding="utf-8")
+    config = load_config(tmp_path / "gtm.toml")
+    with open_warehouse(SourceSettings(url="data"), tmp_path, {}) as warehouse:
+        seen = example_values(warehouse, config, ["plan", "email"])
+    assert seen == {
+        "plan": "values: pro, free",
+        "email": f"values not shown: sensitivity is {config.attributes['email'].sensitivity}",
+    }

@@ -9,7 +9,7 @@ import pytest
 
 from gtm_orchestra.config import Config, SourceSettings
 from gtm_orchestra.warehouse.connection import open_warehouse
-from gtm_orchestra.warehouse.doctor import check_source, check_workspace, sql_text
+from gtm_orchestra.warehouse.doctor import check_source, check_workspace, open_points, sql_text
 
 
 @pytest.fixture
@@ -106,3 +106,20 @@ def test_an_attribute_that_is_gone_is_named(folder: Path) -> None:
             "table 'people' has no column 'plan_title'; was it renamed to 'plan_name'?",
         )
     ]
+
+
+def test_what_no_check_fails_on_and_a_run_still_stops_at_is_said(folder: Path) -> None:
+    bare = config(folder)
+    raw = bare.model_dump()
+    raw["channels"] = {"email": {"purpose": "email-marketing"}}
+    assert open_points(Config.model_validate(raw)) == (
+        "nobody has the role privacy-lead: nobody can sign off",
+        "no consent is mapped for any channel: every channel is blocked",
+        "no channel has a system: nothing can be activated",
+    )
+    raw["people"] = {"eva": {"name": "Eva", "roles": ["privacy-lead"]}}
+    raw["channels"] = {"email": {"purpose": "email-marketing", "system": "Mail"}}
+    raw["consent"] = {
+        "snapshots": {"email-marketing": {"column": "plan_name", "granted": ["yes"], "denied": ["no"]}}
+    }
+    assert open_points(Config.model_validate(raw)) == ()

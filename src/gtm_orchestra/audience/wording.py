@@ -4,8 +4,23 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-__all__ = ["in_days", "in_figures", "in_money", "next_step", "noun_of", "number_of", "tokens_of"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = [
+    "event_words",
+    "header_labels",
+    "in_days",
+    "in_figures",
+    "in_money",
+    "next_step",
+    "noun_of",
+    "number_of",
+    "past_step",
+    "tokens_of",
+]
 
 _VERBS = {
     "activated": "activate",
@@ -52,6 +67,33 @@ _VERBS = {
     "tested": "test",
     "upgraded": "upgrade",
     "uploaded": "upload",
+    "approved": "approve",
+    "archived": "archive",
+    "commented": "comment",
+    "duplicated": "duplicate",
+    "edited": "edit",
+    "exchanged": "exchange",
+    "filtered": "filter",
+    "generated": "generate",
+    "moved": "move",
+    "opened": "open",
+    "played": "play",
+    "posted": "post",
+    "printed": "print",
+    "rated": "rate",
+    "read": "read",
+    "recorded": "record",
+    "redeemed": "redeem",
+    "searched": "search",
+    "signed": "sign",
+    "solved": "solve",
+    "swapped": "swap",
+    "tagged": "tag",
+    "tracked": "track",
+    "translated": "translate",
+    "updated": "update",
+    "viewed": "view",
+    "watched": "watch",
     "used": "use",
     "verified": "verify",
 }
@@ -99,6 +141,46 @@ def next_step(name: str) -> str:
     if tokens_of(name)[:1] == ("has",):
         return f"have {noun_of(words)}".strip()
     return f"reach {' '.join(words) or name}"
+
+
+def header_labels(columns: Mapping[str, str]) -> dict[str, str]:
+    """Return the names for readers of attributes whose names lost something of their columns' headers.
+
+    Args:
+        columns: Attribute → column as the source writes it.
+
+    >>> header_labels({"date_d_inscription": "Date d'inscription", "orders": "orders"})
+    {'date_d_inscription': "Date d'inscription"}
+    """
+    return {
+        name: column
+        for name, column in columns.items()
+        if any(not letter.isascii() or letter == "'" for letter in column)
+    }
+
+
+def event_words(name: str) -> str:
+    """Return an event's name as words.
+
+    >>> event_words("$pageview"), event_words("report_viewed")
+    ('page view', 'report viewed')
+    """
+    said = " ".join(tokens_of(name)) or name
+    return {"pageview": "page view", "screen": "screen view"}.get(said, said)
+
+
+def past_step(name: str) -> str:
+    """Return what somebody has done who took a step, in the past tense.
+
+    >>> past_step("onboarding step completed"), past_step("teammate_invited"), past_step("first_report")
+    ('completed an onboarding step', 'invited a teammate', 'reached first report')
+    """
+    words = [word for word in tokens_of(name) if word not in _FILLERS]
+    verb = next((word for word in words if word in _VERBS), None)
+    if verb is None:
+        return f"reached {' '.join(words) or name}"
+    words.remove(verb)
+    return " ".join(filter(None, (verb, noun_of(words))))
 
 
 def noun_of(words: list[str]) -> str:

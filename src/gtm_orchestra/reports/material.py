@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gtm_orchestra.audience.wording import header_labels
 from gtm_orchestra.conditions import parse, to_english
 
 if TYPE_CHECKING:
@@ -102,7 +103,8 @@ class Material:
 
     def in_english(self, condition: Mapping[str, object]) -> str:
         """Return a condition as an English sentence."""
-        return to_english(parse(condition, self.schema, nullable=()))
+        columns = {name: a.column for name, a in self.config.attributes.items() if a.column is not None}
+        return to_english(parse(condition, self.schema, nullable=()), header_labels(columns))
 
     @property
     def barred(self) -> tuple[Barred, ...]:

@@ -24,8 +24,18 @@ if TYPE_CHECKING:
     import tomlkit
 
     from gtm_orchestra.config import AttributeSettings
+    from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["ReviewRow", "accept", "deny", "export_csv", "import_csv", "is_safe", "review_rows"]
+__all__ = [
+    "ReviewRow",
+    "accept",
+    "deny",
+    "example_values",
+    "export_csv",
+    "import_csv",
+    "is_safe",
+    "review_rows",
+]
 
 Decision = Literal["accept", "deny", "review"]
 
@@ -101,6 +111,42 @@ def _row(name: str, attribute: AttributeSettings) -> ReviewRow:
         reviewed_by=attribute.reviewed_by,
         reason=attribute.reason,
     )
+
+
+def example_values(
+    warehouse: Warehouse, config: Config, names: Collection[str], *, limit: int = 3
+) -> dict[str, str]:
+    """Return what a reviewer may see of each attribute's values: the most frequent, or why none are shown.
+
+    Only of a harmless class, only plain texts, and only values that as many rows share as a group must have.
+
+    Raises:
+        SourceError: A mapped table cannot be read.
+    """
+    from gtm_orchestra.warehouse.roles import role_table  # noqa: PLC0415 - imports ibis
+    from gtm_orchestra.warehouse.values import as_text  # noqa: PLC0415 - the same
+
+    minimum, found = config.policies.group_minimum, {}
+    for name in names:
+        attribute = config.attributes[name]
+        if attribute.column is None or attribute.type != "string":
+            continue
+        if attribute.sensitivity not in _HARMLESS:
+            found[name] = f"values not shown: sensitivity is {attribute.sensitivity}"
+            continue
+        role = role_table(warehouse, config, attribute.table)
+        if role is None or attribute.column not in role.table.columns:
+            continue
+        values = role.table.select(value=as_text(role.table[attribute.column])).drop_null()
+        counts = values.group_by("value").aggregate(rows=values.count())
+        shared = counts.filter(counts["rows"] >= minimum).order_by([counts["rows"].desc(), counts["value"]])
+        shown = [str(row["value"]) for row in warehouse.rows(shared.limit(limit))]
+        found[name] = (
+            f"values: {', '.join(shown)}"
+            if shown
+            else f"values not shown: none is shared by {minimum:,} rows"
+        )
+    return found
 
 
 def accept(

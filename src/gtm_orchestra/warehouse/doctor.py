@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.config import Config
     from gtm_orchestra.warehouse.connection import Warehouse
 
-__all__ = ["Check", "check_source", "check_workspace", "sql_text"]
+__all__ = ["Check", "check_source", "check_workspace", "open_points", "sql_text"]
 
 _TOLERANCE = 1e-9
 
@@ -289,6 +289,19 @@ def check_workspace(config: Config, warehouse: Warehouse) -> list[Check]:
                 Check(name="attributes", ok=True, seen=f"{count} available", expected=f"{count} available")
             )
     return checks
+
+
+def open_points(config: Config) -> tuple[str, ...]:
+    """Return what no check fails on and a run still stops at: nobody to sign, nothing to deliver through."""
+    found = []
+    if not config.people_with_role("privacy-lead"):
+        found.append("nobody has the role privacy-lead: nobody can sign off")
+    known = {*config.consent.snapshots} if "consents" not in config.tables else None
+    if known is not None and not any(c.purpose in known for c in config.channels.values()):
+        found.append("no consent is mapped for any channel: every channel is blocked")
+    if config.channels and not any(channel.system for channel in config.channels.values()):
+        found.append("no channel has a system: nothing can be activated")
+    return tuple(found)
 
 
 def _absent(path: str, what: str, name: str, known: Sequence[str]) -> Check:

@@ -315,3 +315,45 @@ def test_digits_that_nobody_adds_up_are_no_number(
     attributes = propose_folder(tmp_path).config.attributes
     assert [attributes[name].type for name in ("siret", "custom_7")] == ["string", "string"]
     assert not is_safe(attributes["custom_7"])
+
+
+def test_a_consent_without_a_purpose_opens_nothing_and_is_asked_about(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    people(write, tmp_path, ["GDPR consent"], lambda n: ["Yes" if n % 2 else "No"])
+    proposal = propose_folder(tmp_path)
+    assert all(channel.purpose != "general" for channel in proposal.config.channels.values())
+    assert (
+        "say what 'GDPR consent' covers: its name says no purpose, so it opens no channel; where it is what people "
+        "agreed to be addressed by, name that purpose under the channel"
+    ) in proposal.next_steps
+    assert proposal.next_steps[-1] == (
+        "define profiles: gtm define-profiles --initiative NAME --channels email (blocked there until consent is known)"
+    )
+
+
+def test_metrics_and_attributes_come_from_what_people_do_not_from_what_libraries_send(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    people(write, tmp_path)
+    names = (
+        "$pageview",
+        "$autocapture",
+        "$autocapture",
+        "onboarding step completed",
+        "shift created",
+        "user signed up",
+    )
+    rows = [
+        [f"e{n}", 1000 + n % 300, names[n % 6], f"2025-01-{n % 28 + 1:02d}T10:00:00Z"] for n in range(1200)
+    ]
+    write(tmp_path / "events.csv", ["uuid", "customer_id", "event", "timestamp"], rows)
+    config = propose_folder(tmp_path).config
+    assert config.tables["events"].columns["id"] == "uuid"
+    assert {name: metric.event for name, metric in config.metrics.items()} == {
+        "activation_rate": "shift created",
+        "retention": "$pageview",
+    }
+    assert not [name for name in config.attributes if "autocapture" in name]
+    active = config.attributes["days_since_active"]
+    assert (active.event, active.measure, active.coverage) == ("*", "days_since_last", 0.0)

@@ -267,12 +267,13 @@ def test_the_next_steps_begin_with_what_would_stop_the_first_run(
         "name a privacy lead: give one of [people] the role privacy-lead; without one nobody can sign off",
         (
             "decide on consent for 'marketing': it is known for 50% of the people, under [consent] integrity_floor (95%), "
-            "so email stays blocked; the privacy lead may set a lower floor: people without a known status are left out "
-            "in any case"
+            "so email stays blocked; ask first whether what they agreed to covers email, and map where more of it is "
+            "kept; only then may the privacy lead set a lower floor: people without a known status are left out in any "
+            "case"
         ),
         "name the system that delivers email: system under its channel; without it nothing can be activated there",
         (
-            "say where consent for web, in-app, ads, sales is kept, or leave them out of --channels: the data shows none, "
+            "say where consent for web, in-app, ads and sales is kept, or leave them out of --channels: the data shows none, "
             "so these channels stay blocked"
         ),
     )  # fmt: skip

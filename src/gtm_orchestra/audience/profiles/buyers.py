@@ -26,7 +26,7 @@ def newcomers(reading: Reading) -> Iterator[Candidate]:
         "New shoppers yet to order" if certain else "New shoppers without a recent order",
         f"People who signed up lately and have not ordered{over}{subscribers}",
         "activation",
-        (reading.new(), reading.never("orders")),
+        (*reading.no_guest(), reading.new(), reading.never("orders")),
         parent="New shoppers",
     )
     yield from offer(
@@ -34,7 +34,7 @@ def newcomers(reading: Reading) -> Iterator[Candidate]:
         "Signed up, never ordered" if certain else "Signed up, no order lately",
         f"People on file for a while without an order{over}{subscribers}",
         "acquisition",
-        (reading.settled(), reading.never("orders")),
+        (*reading.no_guest(), reading.settled(), reading.never("orders")),
     )
     if reading.tenure is None:
         yield from offer(
@@ -66,7 +66,7 @@ def buyers(reading: Reading) -> Iterator[Candidate]:
             "First order just made",
             "People whose only order is recent",
             "adoption",
-            (once, active),
+            (once, reading.just("orders")),
             parent="One-time buyers",
         )
     else:

@@ -15,7 +15,7 @@ from gtm_orchestra.audience.profiles.thresholds import (
     recency_cuts,
     upper_cut,
 )
-from gtm_orchestra.audience.wording import next_step, tokens_of
+from gtm_orchestra.audience.wording import next_step, past_step, tokens_of
 from gtm_orchestra.warehouse.proposals.names import words as header_words
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ _GENERAL = frozenset(
 )
 _REACH = (0.02, 0.95)
 _STAFF = frozenset(
-    {"staff", "employee", "employees", "internal", "intern", "mitarbeiter", "personal", "test"}
+    {"guest", "guests", "gast", "gaste", "invite", "invites", "invitado", "visitor", "visitors"}
+    | {"staff", "employee", "employees", "internal", "intern", "mitarbeiter", "personal", "test"}
 )
 _LARGEST_GROUP = 0.4
 
@@ -115,8 +116,8 @@ def read(
         for kind in kinds
         if (fitting := [signal for signal in ever if signal.kind == kind])
     }
-    tenure, trial_start, trial_end, value, size, intent = (
-        best(role) for role in ("tenure", "trial_start", "trial_end", "value", "size", "intent")
+    tenure, trial_start, trial_end, value, size, intent, guest = (
+        best(role) for role in ("tenure", "trial_start", "trial_end", "value", "size", "intent", "guest")
     )
     main: Kind = next(iter(depth), (fallback.kind if fallback else None) or "response")
     cuts = _cuts([*depth.values(), intent, value, size, tenure, trial_end], main, distributions, currency)
@@ -141,6 +142,12 @@ def read(
         value=value,
         size=size,
         intent=intent,
+        guest=guest,
+        deals={
+            state: signal
+            for state, role in (("open", "open_deals"), ("won", "won_deals"), ("lost", "lost_deals"))
+            if (signal := best(role)) is not None and not signal.of_account
+        },
         milestones=_milestones(usable, distributions, people),
         recency_cuts={kind: band for kind, band in bands.items() if band is not None},
         cuts=cuts,
@@ -195,7 +202,8 @@ def _milestones(
         reached = distribution.filled if by_presence else distribution.positive
         step = next_step(signal.event or signal.attribute)
         if people and _REACH[0] <= reached / people <= _REACH[1]:
-            by_step.setdefault(step, []).append(Milestone(signal, reached, step))
+            done = past_step(signal.event or signal.attribute)
+            by_step.setdefault(step, []).append(Milestone(signal, reached, step, done))
     # "Ever" says more than "within a window", and a longer window more than a shorter one.
     chosen = [
         min(group, key=lambda milestone: (-(milestone.signal.window_days or 1e9), milestone.signal.attribute))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gtm_orchestra.audience.profiles.buyers import buyers, groups, newcomers, spenders
 from gtm_orchestra.audience.profiles.candidates import Candidate, offer
+from gtm_orchestra.audience.profiles.deals import deals
 from gtm_orchestra.audience.profiles.lifecycle import (
     customers,
     ending_trials,
@@ -33,7 +34,7 @@ def candidates(reading: Reading) -> tuple[Candidate, ...]:
     """Return every profile that the data can express, by rank."""
     patterns = (
         *(ending_trials, trials, late_payers, free_users, leads, in_sales, customers, former_customers),
-        *(_beginners, _steps, newcomers, buyers, spenders, groups, _habits, _general),
+        *(deals, _beginners, _steps, newcomers, buyers, spenders, groups, _habits, _general),
     )
     found = [candidate for pattern in patterns for candidate in pattern(reading)]
     return tuple(sorted(found, key=lambda candidate: (candidate.rank, candidate.key)))
@@ -73,7 +74,7 @@ def _steps(reading: Reading) -> Iterator[Candidate]:
             f"{after.step}{after.within}",
             "activation" if at == 0 else "adoption",
             (*(clause for clause in (users, active) if clause is not None), *clauses),
-            parent=f"Past the step: {before.step}",
+            parent=f"Active people who {before.done}" if active else f"People who {before.done}",
         )
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.audience.contracts import Threshold
 from gtm_orchestra.audience.profiles.signals import CURRENCIES, Kind, Signal, Stage
-from gtm_orchestra.audience.wording import in_days, in_figures, in_money, number_of
+from gtm_orchestra.audience.wording import event_words, in_days, in_figures, in_money, number_of
 from gtm_orchestra.conditions.english import attribute_label as _label
 from gtm_orchestra.warehouse.proposals.names import words as header_words
 
@@ -31,6 +31,7 @@ _TRADE = frozenset(
     | {"handler", "haendler", "handel", "grosshandel", "wiederverkaufer", "revendeur", "revendeurs"}
     | {"grossiste", "mayorista", "distribuidor", "groothandel"}
 )
+_JUST_DAYS = 30  # a first order is news for so long
 _STAMP = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -76,11 +77,19 @@ class Group:
 
 @dataclass(frozen=True)
 class Milestone:
-    """A step that people take or have not taken yet."""
+    """A step that people take or have not taken yet.
+
+    Attributes:
+        signal: The attribute that tells.
+        reached: How many people have taken it.
+        step: What one does, in the infinitive.
+        done: What one has done, in the past tense.
+    """
 
     signal: Signal
     reached: int
     step: str
+    done: str = ""
 
     @property
     def within(self) -> str:
@@ -104,6 +113,8 @@ class Reading:
     value: Signal | None = None
     size: Signal | None = None
     intent: Signal | None = None
+    guest: Signal | None = None
+    deals: Mapping[str, Signal] = field(default_factory=dict)
     milestones: tuple[Milestone, ...] = ()
     trial_end: Signal | None = None
     lifetime: Mapping[Kind, Signal] = field(default_factory=dict)
@@ -202,9 +213,7 @@ class Reading:
             threshold = _threshold(
                 signal, "$exists", "false", f"{missing:,} of {self.people:,} people have no value"
             )
-            return Clause(
-                {signal.attribute: {"$exists": False}}, f"no {_label(signal.attribute)}", (threshold,)
-            )
+            return Clause({signal.attribute: {"$exists": False}}, _never(signal), (threshold,))
         return self.none(kind)
 
     def tells_never(self, kind: Kind) -> bool:
@@ -212,6 +221,35 @@ class Reading:
         recency = self.recency.get(kind)
         counted = kind == "orders" and kind in self.lifetime
         return counted or bool(recency and recency.never_is_null)
+
+    def just(self, kind: Kind) -> Clause | None:
+        """Return "was there a short time ago": within a month, whatever still counts as active."""
+        cut = self._recency_cut(kind, "active")
+        if cut is not None and cut.value > _JUST_DAYS:
+            cut = replace(cut, value=_JUST_DAYS, evidence=f"{cut.evidence}, cut at {in_days(_JUST_DAYS)}")
+        return self._within(self.recency.get(kind), cut)
+
+    def dealt(self, state: str, *, some: bool) -> Clause | None:
+        """Return "has a deal in this state" (open, won, lost), or that there is none."""
+        signal = self.deals.get(state)
+        if signal is None:
+            return None
+        distribution = self.distributions[signal.attribute]
+        people = distribution.positive if some else distribution.filled - distribution.positive
+        threshold = _threshold(
+            signal, "$gte" if some else "$eq", int(some), f"{people:,} of {self.people:,} people"
+        )
+        says = f"{'at least one' if some else 'no'} {state} deal"
+        return Clause({signal.attribute: {"$gte": 1} if some else 0}, says, (threshold,))
+
+    def no_guest(self) -> tuple[Clause, ...]:
+        """Return "has an account", where guests who never signed up are on file too; else nothing."""
+        if self.guest is None:
+            return ()
+        no = False if self.guest.type == "boolean" else 0
+        filled = self.distributions[self.guest.attribute].filled
+        threshold = _threshold(self.guest, "$eq", str(no).lower(), f"{filled:,} people with a value")
+        return (Clause({self.guest.attribute: no}, "not a guest", (threshold,)),)
 
     def new(self) -> Clause | None:
         """Return "started lately"."""
@@ -351,7 +389,8 @@ class Reading:
         least = "at least " if operator == "$gte" else ""
         if signal.kind == "orders":
             orders = f"{number_of(value)} order{'' if value == 1 else 's'}"
-            says = f"{least}{orders} {_over(signal)} ({_label(signal.attribute)}: {least}{value})"
+            never = signal.lifetime and not value
+            says = "no orders so far" if never else f"{least}{orders} {_over(signal)}"
         else:
             says = f"{_label(signal.attribute)} {least}{value}"
         return Clause(condition, says, (threshold,), signal.window_days if value else None)
@@ -361,6 +400,8 @@ class Reading:
         people = milestone.reached if taken else self.people - milestone.reached
         evidence = f"{people:,} of {self.people:,} people"
         says = f"{'has' if taken else 'no'} {_label(signal.attribute)}"
+        if signal.event is not None:
+            says = f"has{'' if taken else ' not'} {milestone.done}{milestone.within}"
         condition: dict[str, Any]
         if signal.type == "timestamp" or signal.measure == "days_since_last":
             condition = {signal.attribute: {"$exists": taken}}
@@ -369,7 +410,8 @@ class Reading:
             condition = {signal.attribute: taken}
             return Clause(condition, says, (_threshold(signal, "$eq", str(taken).lower(), evidence),))
         condition = {signal.attribute: {"$gte": 1} if taken else 0}
-        says = f"{_label(signal.attribute)}: {'at least 1' if taken else 'none'}"
+        if signal.event is None:
+            says = f"{_label(signal.attribute)}: {'at least 1' if taken else 'none'}"
         threshold = _threshold(signal, "$gte" if taken else "$eq", int(taken), evidence)
         return Clause(condition, says, (threshold,), signal.window_days if taken else None)
 
@@ -390,8 +432,24 @@ def _since(signal: Signal) -> str:
         return "trial started"
     if signal.role == "tenure":
         return "joined"
+    if signal.event not in {None, "*"} and signal.kind == "usage":
+        return f"last {event_words(str(signal.event))}"
+    if signal.event is None and signal.type == "timestamp":
+        label = _label(signal.attribute)
+        label = re.sub(r"^(?:hs )?(.*?)(?: at| on| date| time)?$", r"\1", label)
+        return label if label.startswith("last ") and label != "last activity" else "last active"
     words = {"orders": "last order", "response": "last response"}
     return words.get(signal.kind or "usage", "last active")
+
+
+def _never(signal: Signal) -> str:
+    """Return that a time is missing because it never came."""
+    if signal.event == "*":
+        return "never active"
+    if signal.event is not None:
+        return f"no {event_words(signal.event)} on record"
+    since = _since(signal)
+    return "never active" if since == "last active" else f"no {since.removeprefix('last ')} on record"
 
 
 def _over(signal: Signal) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from gtm_orchestra.audience.wording import tokens_of
 from gtm_orchestra.config import AttributeSettings, AttributeType, parse_duration
+from gtm_orchestra.warehouse.proposals.business import is_automatic
 from gtm_orchestra.warehouse.proposals.lexicon import find_concept
 from gtm_orchestra.warehouse.proposals.names import words as header_words
 
@@ -36,6 +37,10 @@ Role = Literal[
     "intent",
     "trial_start",
     "trial_end",
+    "guest",
+    "open_deals",
+    "won_deals",
+    "lost_deals",
 ]
 Kind = Literal["orders", "usage", "response"]
 # In the order of the lifecycle: whoever is with sales already is no lead to hand over.
@@ -47,7 +52,7 @@ STAGE_WORDS: Mapping[Stage, frozenset[str]] = {
     "subscriber": frozenset({"subscriber", "subscribers", "visitor", "abonnent"}),
     "lead": frozenset(
         {"lead", "leads", "marketingqualifiedlead", "mql", "prospect", "evaluator", "signup", "registered"}
-        | {"interessent"}
+        | {"interessent", "hotlead", "warmlead", "coldlead", "hot", "warm", "cold", "newlead", "openlead"}
     ),
     "in_sales": frozenset(
         {"salesqualifiedlead", "sql", "opportunity", "openopportunity", "salesacceptedlead", "sal"}
@@ -149,6 +154,10 @@ _WINDOWED = frozenset(
 _STARTED_AGO = re.compile(
     r"^(tenure|accountage|customerage|age)(in)?days$|^dayssince(signup|created|registration|join)"
 )
+_GUEST = re.compile(
+    r"^(is|ist|customeris|compte|client|cuenta|konto)?(guest|gast|invite|invitado)(order|checkout|account|user|konto|kunde|account)?$"
+)
+_TWO = 2
 _LAST = re.compile(r"^(hs|hsemail|email|notes)?last")
 _NOT_ACTIVITY = re.compile(r"modif|updat|name|import|sync|chang|invoice|renew|bounce|sent|contacted|load")
 _VALUE = re.compile(
@@ -211,15 +220,35 @@ def read_signals(
 ) -> tuple[Signal, ...]:
     """Return the signals of the admitted attributes, by role and attribute name."""
     found = []
+    ours = any(_concept_of(name, settings) in _OUR_SIDE for name, settings in catalog.items())
     for fact in facts:
         settings = catalog.get(fact.name)
         if settings is not None and settings.event is not None:
             signal = _behavioural(fact, settings)
+        elif ours and _is_logged_activity(fact.name, settings):
+            # In a CRM that plans and counts calls and meetings, the last activity is the last of these.
+            signal = None
         else:
             signal = _plain(fact, settings)
         if signal is not None:
             found.append(signal)
     return tuple(sorted(found, key=lambda signal: (signal.role, signal.attribute)))
+
+
+def _concept_of(name: str, settings: AttributeSettings | None) -> str:
+    column = settings.column if settings is not None and settings.column else name
+    found = find_concept(_plain_words(column)) or find_concept(_plain_words(name))
+    return found[0].name if found is not None else ""
+
+
+def _plain_words(column: str) -> tuple[str, ...]:
+    """Return the words of a column without the name of its record ("Person - Label")."""
+    return header_words(re.split(r"\s+-\s+|\.", column)[-1])
+
+
+def _is_logged_activity(name: str, settings: AttributeSettings | None) -> bool:
+    column = settings.column if settings is not None and settings.column else name
+    return set(_plain_words(column)) <= {"last", "activity", "date", "at", "time", "on", "lastactivitydate"}
 
 
 def stage_of(value: str) -> Stage | None:
@@ -240,6 +269,8 @@ def stage_rank(attribute: str) -> int:
 
 def _behavioural(fact: AttributeFact, settings: AttributeSettings) -> Signal | None:
     event = settings.event or "*"
+    if event != "*" and is_automatic(event):
+        return None
     words = frozenset(tokens_of(event))
     window = parse_duration(settings.window).total_seconds() / 86_400 if settings.window else None
     kind = _kind(words)
@@ -278,8 +309,10 @@ def _plain(fact: AttributeFact, settings: AttributeSettings | None) -> Signal | 
     column = settings.column if settings is not None and settings.column else fact.name
     names = tuple(dict.fromkeys((_squash(fact.name), _squash(column))))
     words = frozenset((*tokens_of(fact.name), *header_words(column)))
-    meaning = find_concept(header_words(column.rpartition(".")[2]))
+    meaning = find_concept(header_words(column.rpartition(".")[2])) or find_concept(_plain_words(column))
     concept = meaning[0].name if meaning is not None and not words & _DEALS else ""
+    if concept in _OUR_SIDE:
+        return None
     role = _plain_role(fact, names, concept)
     if role is None:
         return None
@@ -307,10 +340,12 @@ def _plain(fact: AttributeFact, settings: AttributeSettings | None) -> Signal | 
 
 
 def _plain_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Role | None:
+    if _is_guest(fact, names):
+        return "guest"
     match fact.type:
         case "string":
             named = any(_STAGE_NAME.search(name) and not _NOT_A_STAGE.search(name) for name in names)
-            if named or concept in {"lifecycle_stage", "plan"}:
+            if named or concept in {"lifecycle_stage", "plan", "lead_status"}:
                 return "stage"
             return "group" if concept == "segment" else None
         case "timestamp":
@@ -319,9 +354,11 @@ def _plain_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Ro
             barred = any(_NO_MILESTONE.search(name) for name in names) or _is_technical(fact.name)
             return None if barred or concept in _STATES else "milestone"
         case "number":
-            return _number_role(fact, names, concept)
+            return _deals_role(frozenset(tokens_of(fact.name))) or _number_role(fact, names, concept)
 
 
+# What a CRM says of our own side: a call by sales is no sign of life of the person called.
+_OUR_SIDE = frozenset({"activity_count", "planned_at", "last_contact_at"})
 # Two-valued columns that say in which state a record is, not what its person did.
 _STATES = frozenset(
     {"is_active", "is_test", "is_deleted", "email_verified", "bounced", "is_admin", "is_paying"}
@@ -345,6 +382,25 @@ def _timestamp_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -
     reached = any(name.endswith(("at", "on", "date")) and name.startswith("first") for name in names)
     done = any(word in _done_words() for word in tokens_of(fact.name))
     return "milestone" if (reached or done) and not _is_technical(fact.name) else None
+
+
+def _deals_role(words: frozenset[str]) -> Role | None:
+    """Return the state of the deals that a number counts, for "open deals", "won deals" and "lost deals"."""
+    if not words & {"deals", "opportunities", "tratos", "affaires"} or words & {"amount", "value", "revenue"}:
+        return None
+    states: dict[str, Role] = {
+        "open": "open_deals", "offene": "open_deals", "won": "won_deals", "gewonnene": "won_deals",
+        "gagnees": "won_deals", "ganados": "won_deals", "lost": "lost_deals", "verlorene": "lost_deals",
+        "perdues": "lost_deals", "perdidos": "lost_deals",
+    }  # fmt: skip
+    return next((role for word, role in states.items() if word in words), None)
+
+
+def _is_guest(fact: AttributeFact, names: tuple[str, ...]) -> bool:
+    two_valued = fact.type == "boolean" or (
+        fact.type == "number" and fact.distinct is not None and fact.distinct <= _TWO
+    )
+    return two_valued and any(_GUEST.search(name) for name in names)
 
 
 def _number_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Role | None:

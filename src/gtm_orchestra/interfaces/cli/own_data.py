@@ -86,7 +86,11 @@ def catalog() -> None:
 def review(workspace: str, csv_file: str | None, *, every: bool, as_json: bool) -> None:
     """List attributes with what is proposed for each, and why."""
     from gtm_orchestra.state.files import replace_file  # noqa: PLC0415 - keeps --help quick
-    from gtm_orchestra.warehouse.catalog import export_csv, review_rows  # noqa: PLC0415 - the same
+    from gtm_orchestra.warehouse.catalog import (  # noqa: PLC0415 - the same
+        example_values,
+        export_csv,
+        review_rows,
+    )
 
     space = open_workspace(workspace)
     rows = [row for row in review_rows(space.config) if every or row.review == "proposed"]
@@ -97,7 +101,13 @@ def review(workspace: str, csv_file: str | None, *, every: bool, as_json: bool) 
         )
         return
     safe = sum(row.proposed == "accept" for row in rows)
-    lines = [f"{row.name:<28} {row.proposed:<7} {row.sensitivity:<9} {row.source}: {row.why}" for row in rows]
+    with space.open_warehouse() as warehouse:
+        examples = example_values(warehouse, space.config, [row.name for row in rows])
+    lines = []
+    for row in rows:
+        lines.append(f"{row.name:<28} {row.proposed:<7} {row.sensitivity:<9} {row.source}: {row.why}")
+        said = "; ".join(filter(None, (row.description, examples.get(row.name, ""))))
+        lines += [f"    {said}"] if said else []
     lines.append(f"{len(rows)} to decide, {safe} of them safe in bulk: gtm catalog accept --safe --as HANDLE")
     emit("\n".join(lines), [json.loads(row.model_dump_json()) for row in rows], as_json=as_json)
 
@@ -159,7 +169,12 @@ def import_(workspace: str, csv_file: str, actor: str | None) -> None:
 @json_option
 def doctor(workspace: str, *, source: bool, show_sql: bool, as_json: bool) -> int:
     """Check that gtm.toml, the source and this machine fit together, and say what connects where."""
-    from gtm_orchestra.warehouse.doctor import check_source, check_workspace, sql_text  # noqa: PLC0415 - heavy
+    from gtm_orchestra.warehouse.doctor import (  # noqa: PLC0415 - heavy
+        check_source,
+        check_workspace,
+        open_points,
+        sql_text,
+    )
 
     space = open_workspace(workspace)
     with space.open_warehouse() as warehouse:
@@ -173,6 +188,7 @@ def doctor(workspace: str, *, source: bool, show_sql: bool, as_json: bool) -> in
     wrong = [check for check in checks if not check.ok]
     lines = [f"{'ok  ' if c.ok else 'FAIL'} {c.name}: {c.seen}" + _expected(c.ok, c.expected) for c in checks]
     lines += ["connects to:", *[f"  {line}" for line in _connections(space, where)]]
+    lines += [f"open: {point}" for point in open_points(space.config)]
     lines.append(
         f"{len(wrong)} of {len(checks)} checks failed" if wrong else f"all {len(checks)} checks passed"
     )

@@ -94,6 +94,26 @@ _RETURN = (
     "page view",
     "pageview",
 )
+_SEEN = frozenset({"pageview", "page view", "screen", "screen view"})
+_AUTOMATIC = frozenset(
+    {
+        "identify", "group", "alias", "autocapture", "page leave", "pageleave",
+        "feature flag called", "web vitals",
+        "heartbeat", "ping", "session end", "user engagement", "scroll", "set", "group identify", "rageclick",
+        "element clicked", "experiment viewed", "experiment started", "mp page leave", "session recording",
+    }
+)  # fmt: skip
+# What people of a product make; the most frequent of these stands for activation where nothing is named so.
+_MADE = frozenset({
+    "created", "added", "published", "uploaded", "sent", "connected", "invited", "imported",
+    "completed", "booked",
+    "scheduled", "shared", "submitted", "installed", "deployed", "started", "configured", "enabled",
+})  # fmt: skip
+_NOT_MADE = frozenset({
+    "signup", "signed", "account", "user", "session", "order", "checkout", "payment",
+    "subscription", "trial", "cart",
+    "email", "message", "campaign", "notification", "login", "page", "product",
+})  # fmt: skip
 _PERSONAL = (
     "personalization",
     "personalisation",
@@ -186,6 +206,16 @@ def _majority(counts: Mapping[str, int]) -> tuple[str, float] | None:
     return (value, rows / total) if rows >= _MAJORITY * total else None
 
 
+def is_automatic(event: str) -> bool:
+    """Return whether a library sends an event by itself: it is nobody's deed, and nobody's goal.
+
+    >>> is_automatic("$autocapture"), is_automatic("$pageview"), is_automatic("shift created")
+    (True, False, False)
+    """
+    said = " ".join(words(event))
+    return said in _AUTOMATIC or (event.startswith("$") and said not in _SEEN)
+
+
 def frequent_events(events: RoleReading | None, limit: int = 8) -> tuple[tuple[str, float], ...]:
     """Return the most frequent event names with their share of rows, most frequent first."""
     if events is None:
@@ -194,7 +224,8 @@ def frequent_events(events: RoleReading | None, limit: int = 8) -> tuple[tuple[s
         return ((events.constants["name"], 1.0),)
     counts = events.table.measure.column(events.columns["name"]).vocabulary
     total = sum(counts.values())
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    done = {name: rows for name, rows in counts.items() if not is_automatic(name)}
+    ranked = sorted(done.items(), key=lambda item: (-item[1], item[0]))
     return tuple((name, rows / total) for name, rows in ranked[:limit])
 
 
@@ -214,6 +245,15 @@ def propose_metrics(
         if event is not None:
             settings = {"type": kind, "event": event, "window": window, "description": what}
             found[metric] = (settings, f"event {event!r} is named like it", 0.6)
+    if "activation_rate" not in found and (likely := _likely_activation(names)) is not None:
+        settings = {
+            "type": "proportion",
+            "event": likely[0],
+            "window": "14d",
+            "description": "people who reach it within 14 days",
+        }
+        why = f"event {likely[0]!r} {likely[1]}: check that it is what makes a new user stay"
+        found["activation_rate"] = (settings, why, 0.4)
     purchase = found.get("purchase_rate")
     if purchase is not None and events is not None and "value" in events.columns:
         unit = events.table.find("amount")
@@ -255,6 +295,18 @@ def _matching(names: Iterable[tuple[str, float]], phrases: Sequence[str]) -> str
         if wanted in known:
             return known[wanted]
     return None
+
+
+def _likely_activation(names: Iterable[tuple[str, float]]) -> tuple[str, str] | None:
+    """Return the event that most likely shows that somebody got going, and why; the names by frequency."""
+    onboarding = made = None
+    for name, _ in names:
+        said = set(words(name))
+        if {"onboarding", "setup", "activation"} & said and {"completed", "finished", "done"} & said:
+            onboarding = onboarding or (name, "is a step of the onboarding")
+        if said & _MADE and not said & _NOT_MADE and len(said) > 1 and "onboarding" not in said:
+            made = made or (name, "is what people make most")
+    return made or onboarding
 
 
 def channels_of(purpose: str) -> frozenset[str]:

@@ -206,6 +206,7 @@ class Entries:
             self.attributes[self._free(f"days_since_{base}")] = {
                 **common,
                 "measure": "days_since_last",
+                "coverage": 0.0,
                 "description": f"days since the last {name!r}",
             }
         if many:
@@ -220,6 +221,18 @@ class Entries:
                 "measure": "distinct_days",
                 "window": "30d",
                 "description": "days with any event in 30 days",
+            }
+            self.attributes[self._free("days_since_active")] = {
+                "table": "events",
+                "event": "*",
+                "type": "number",
+                "sensitivity": "internal",
+                "confidence": 0.9,
+                "evidence": f"all rows of {events.table.name!r}",
+                "purpose": "personalization",
+                "measure": "days_since_last",
+                "coverage": 0.0,
+                "description": "days since any event",
             }
 
     def _free(self, name: str) -> str:
@@ -304,7 +317,10 @@ class Entries:
         return name
 
     def _settings(self, reading: ColumnReading, role: str, column: str) -> dict[str, Any]:
+        # Who never came or ordered has no last time: that is an answer, not a gap.
+        never = {"coverage": 0.0} if reading.concept in {"last_activity_at", "last_order_at"} else {}
         return {
+            **never,
             "table": role,
             "column": column,
             "type": reading.type,

@@ -10,7 +10,7 @@ from gtm_orchestra.errors import SourceError
 from gtm_orchestra.warehouse.proposals.tables import VOID
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from gtm_orchestra.config import Config
     from gtm_orchestra.warehouse.connection import Warehouse
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["ConsentMeasure", "measure_consent", "next_steps"]
 
 _UNCERTAIN = 0.7
+_GENERAL = "general"
 # Later than any record of a log whose newest time cannot be told.
 _LATE = datetime(2100, 1, 1, tzinfo=UTC)
 
@@ -110,8 +111,10 @@ def next_steps(proposal: Proposal, measured: Mapping[str, ConsentMeasure]) -> tu
     steps += _table_steps(proposal)
     steps += _catalog_steps(proposal)
     ready = [c for c, settings in config.channels.items() if settings.purpose in measured]
+    first = ready or [c for c in ("email", "web") if c in config.channels][:1]
+    blocked = "" if ready else " (blocked there until consent is known)"
     steps.append(
-        "define profiles: gtm define-profiles --initiative NAME --channels " + ",".join(ready or ["CHANNEL"])
+        f"define profiles: gtm define-profiles --initiative NAME --channels {','.join(first)}{blocked}"
     )
     return tuple(steps)
 
@@ -119,28 +122,42 @@ def next_steps(proposal: Proposal, measured: Mapping[str, ConsentMeasure]) -> tu
 def _consent_steps(config: Config, measured: Mapping[str, ConsentMeasure]) -> list[str]:
     floor, steps = config.consent.integrity_floor, []
     for purpose, found in measured.items():
-        channels = ", ".join(c for c, settings in config.channels.items() if settings.purpose == purpose)
-        if found.integrity < floor:
+        channels = [c for c, settings in config.channels.items() if settings.purpose == purpose]
+        if found.integrity >= floor or not channels:
+            continue
+        these, stay = _and(channels), "stays" if len(channels) == 1 else "stay"
+        steps.append(
+            f"decide on consent for {purpose!r}: it is {'provable' if found.provable else 'known'} for "
+            f"{_share(found.integrity)} of the people, under [consent] integrity_floor ({floor:.0%}), so "
+            f"{these} {stay} blocked; ask first whether what they agreed to covers {these}, and map where "
+            "more of it is kept; only then may the privacy lead set a lower floor: people without a known status "
+            "are left out in any case"
+        )
+    for purpose, snapshot in config.consent.snapshots.items():
+        if purpose == _GENERAL and all(c.purpose != purpose for c in config.channels.values()):
             steps.append(
-                f"decide on consent for {purpose!r}: it is {'provable' if found.provable else 'known'} for "
-                f"{_share(found.integrity)} of the people, under [consent] integrity_floor ({floor:.0%}), so "
-                f"{channels} stays blocked; the privacy lead may set a lower floor: people without a known "
-                "status are left out in any case"
+                f"say what {snapshot.column!r} covers: its name says no purpose, so it opens no channel; "
+                "where it is what people agreed to be addressed by, name that purpose under the channel"
             )
     ready = [c for c, settings in config.channels.items() if settings.purpose in measured]
     nameless = [channel for channel in ready if not config.channels[channel].system]
     if nameless:
         steps.append(
-            f"name the system that delivers {', '.join(nameless)}: system under its channel; without it "
+            f"name the system that delivers {_and(nameless)}: system under its channel; without it "
             "nothing can be activated there"
         )
     others = [channel for channel in config.channels if channel not in ready]
     if others:
         steps.append(
-            f"say where consent for {', '.join(others)} is kept, or leave them out of --channels: "
+            f"say where consent for {_and(others)} is kept, or leave them out of --channels: "
             "the data shows none, so these channels stay blocked"
         )
     return steps
+
+
+def _and(names: Sequence[str]) -> str:
+    """Return names as a list in a sentence: "web, in-app and email"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1]))) if names else ""
 
 
 def _share(share: float) -> str:
