@@ -130,8 +130,8 @@ def _consent_steps(config: Config, measured: Mapping[str, ConsentMeasure]) -> li
             f"decide on consent for {purpose!r}: it is {'provable' if found.provable else 'known'} for "
             f"{_share(found.integrity)} of the people, under [consent] integrity_floor ({floor:.0%}), so "
             f"{these} {stay} blocked; ask first whether what they agreed to covers {these}, and map where "
-            "more of it is kept; only then may the privacy lead set a lower floor: people without a known status "
-            "are left out in any case"
+            "more of it is kept; only then may the privacy lead set a lower floor: people without a known "
+            "status are left out in any case"
         )
     for purpose, snapshot in config.consent.snapshots.items():
         if purpose == _GENERAL and all(c.purpose != purpose for c in config.channels.values()):
