@@ -357,3 +357,42 @@ def test_metrics_and_attributes_come_from_what_people_do_not_from_what_libraries
     assert not [name for name in config.attributes if "autocapture" in name]
     active = config.attributes["days_since_active"]
     assert (active.event, active.measure, active.coverage) == ("*", "days_since_last", 0.0)
+
+
+def test_a_consent_in_words_that_nobody_knows_is_never_safe(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    words_ = ("Level A", "Level B", "Pending")
+    people(write, tmp_path, ["Marketing_Consent__c"], lambda n: [words_[n % 3]])
+    config = propose_folder(tmp_path).config
+    assert config.consent.snapshots == {}
+    asked = config.attributes["marketing_consent_c"]
+    assert asked.description == "state of consent for marketing, in words that are not known"
+    assert not is_safe(asked)
+
+
+def test_billing_that_uses_the_accounts_own_keys_is_theirs_whatever_it_calls_them(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    people(write, tmp_path, ["organization_id"], lambda n: [f"org_{n % 60:04d}"])
+    orgs = [[f"org_{n:04d}", f"Acme {n}", "growth"] for n in range(60)]
+    write(tmp_path / "organizations.csv", ["id", "name", "plan"], orgs)
+    rows = [[f"AzZ{n:06d}", f"org_{n:04d}", "active", "growth-EUR", 4900] for n in range(50)]
+    write(
+        tmp_path / "chargebee_subscriptions.csv",
+        ["id", "customer_id", "status", "item_price_id", "mrr"],
+        rows,
+    )
+    subscriptions = propose_folder(tmp_path).config.tables["subscriptions"]
+    assert (subscriptions.columns["account"], subscriptions.account_by) == ("customer_id", None)
+
+
+def test_the_name_of_a_deal_is_read_where_the_table_holds_deals(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    people(write, tmp_path, ["account_id"], lambda n: [f"A{n % 40:03d}"])
+    write(tmp_path / "account.csv", ["id", "name"], [[f"A{n:03d}", f"Acme {n}"] for n in range(40)])
+    rows = [[f"D{n}", f"A{n % 40:03d}", f"Deal {n}", "Won", 900 + n] for n in range(80)]
+    write(tmp_path / "opportunity.csv", ["id", "account_id", "name", "stage_name", "amount"], rows)
+    columns = propose_folder(tmp_path).config.tables["opportunities"].columns
+    assert columns["name"] == "name"

@@ -46,8 +46,8 @@ def test_a_german_shop_is_mapped_to_people_orders_and_newsletter(
     assert tables["consents"].person_by == "email"
     assert tables["consents"].columns["withdrawn_at"] == "unsubscribed_at"
     assert tables["consents"].constants == {"purpose": "newsletter"}
-    # The log is the record: the column beside it is no second source of the same consent.
-    assert proposal.config.consent.snapshots == {}
+    # The log knows some; for the others the column counts, under the log's purpose: a no in either is a no.
+    assert {p: s.column for p, s in proposal.config.consent.snapshots.items()} == {"newsletter": "Newsletter"}
     assert proposal.config.workspace.currency == "EUR"
     assert proposal.config.workspace.timezone == "Europe/Berlin"
     assert proposal.config.channels["email"].purpose == "newsletter"

@@ -220,13 +220,13 @@ def read_signals(
 ) -> tuple[Signal, ...]:
     """Return the signals of the admitted attributes, by role and attribute name."""
     found = []
-    ours = any(_concept_of(name, settings) in _OUR_SIDE for name, settings in catalog.items())
+    ours = any(_concept_of(name, settings) in _OUR_SIDE | _OWNED for name, settings in catalog.items())
     for fact in facts:
         settings = catalog.get(fact.name)
         if settings is not None and settings.event is not None:
             signal = _behavioural(fact, settings)
         elif ours and _is_logged_activity(fact.name, settings):
-            # In a CRM that plans and counts calls and meetings, the last activity is the last of these.
+            # Where sales owns the record, or plans and counts calls, the last activity is the last of these.
             signal = None
         else:
             signal = _plain(fact, settings)
@@ -359,6 +359,7 @@ def _plain_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Ro
 
 # What a CRM says of our own side: a call by sales is no sign of life of the person called.
 _OUR_SIDE = frozenset({"activity_count", "planned_at", "last_contact_at"})
+_OWNED = frozenset({"owner"})
 # Two-valued columns that say in which state a record is, not what its person did.
 _STATES = frozenset(
     {"is_active", "is_test", "is_deleted", "email_verified", "bounced", "is_admin", "is_paying"}

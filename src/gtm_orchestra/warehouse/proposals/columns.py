@@ -97,7 +97,7 @@ _TELLING = frozenset(
 ) | {"opted in", "opted out", "opt-in", "opt-out", "opted_in", "opted_out"}
 # Verbs of agreement and refusal; "newsletter sent at" has none.
 _AGREEING = frozenset({
-    "optin", "optedin", "optout", "optedout", "consent", "consented", "permission", "accepted",
+    "optin", "optedin", "optout", "optedout", "consent", "consented", "permission", "accepted", "accepts",
     "agreed", "subscribed", "unsubscribed", "einwilligung", "eingewilligt", "zustimmung", "zugestimmt",
     "widerspruch", "widerrufen", "abgemeldet", "consentement", "consenti", "consentimiento",
     "toestemming", "aangemeld", "afgemeld", "objected",
@@ -495,6 +495,15 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
         and ((named is not None and named.concept == "consent_status") or subscribing)
     ):
         said = ConsentWords(purpose_of(measure.words) or "general", inverted=False, weak=True)
+    if said is not None and not two_valued and not said.weak and _few_words(measure):
+        return replace(
+            reading,
+            concept="consent_status",
+            label=f"state of consent for {said.purpose}, in words that are not known",
+            sensitivity="unknown",
+            confidence=_WEAK,
+            evidence=f"named as consent; {reading.evidence}",
+        )
     if said is None or not two_valued:
         return None
     if subscribing and said.purpose in {"general", "marketing"}:
@@ -512,6 +521,10 @@ def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReadi
         confidence=_WEAK if said.weak else 0.9,
         evidence=f"named as {which}, two-valued; {reading.evidence}",
     )
+
+
+def _few_words(measure: ColumnMeasure) -> bool:
+    return measure.shape in {"text", "flag"} and 0 < measure.distinct <= _STAGES
 
 
 def _consent_time(reading: ColumnReading) -> ColumnReading | None:

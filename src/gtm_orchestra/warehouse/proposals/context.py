@@ -49,6 +49,16 @@ def in_context(  # noqa: PLR0911 - one way out per meaning that the table gives
     if not bare or measure.shape not in {"text", "prose"}:
         return reading
     evidence = f"named so in {table!r}; {reading.evidence}"
+    if about & TABLE_HINTS["opportunities"]:
+        return replace(
+            reading,
+            concept="opportunity_name",
+            label="name of the deal",
+            sensitivity="internal",
+            confidence=0.85,
+            problem="",
+            evidence=evidence,
+        )
     if about & TABLE_HINTS["accounts"]:
         return replace(
             reading,

@@ -63,8 +63,8 @@ _OBJECTIONS: dict[str, list[str]] = {
     "personalization": ["web", "in-app"],
     "analytics": ["web", "in-app"],
 }
-# A log of so few of the people is a list of readers, not the record of them all.
-_FEW_LOGGED = 0.6
+# A log of fewer people than consent must be known for is a list of readers, not the record of all.
+_FEW_LOGGED = 0.95
 _GIVEN_YES, _GIVEN_NO = ("yes", "true", "1"), ("no", "false", "0")
 
 

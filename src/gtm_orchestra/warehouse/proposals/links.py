@@ -100,7 +100,27 @@ def account_link(warehouse: Warehouse, table: TableReading, accounts: RoleReadin
         hits, values = overlap(warehouse, (table.name, measure.name), (accounts.table.name, key))
         if values and hits >= _LINK_SHARE * values:
             return Link(measure.name, "key", hits, values)
-    return other_link(warehouse, table, accounts)
+    return _key_by_value(warehouse, table, accounts) or other_link(warehouse, table, accounts)
+
+
+def _key_by_value(warehouse: Warehouse, table: TableReading, accounts: RoleReading) -> Link | None:
+    """Return the identifier whose values are keys of accounts, such as the customer_id of billing.
+
+    Only of texts: two systems that number from one upwards have the same numbers by chance.
+    """
+    key = accounts.columns["key"]
+    if accounts.table.measure.column(key).type != "string":
+        return None
+    own = table.key()
+    for column in table.columns:
+        measure = column.measure
+        named = column.concept.endswith("_id") or bool(set(measure.words) & _IDS)
+        if not named or column is own or measure.type != "string" or measure.distinct <= _CATEGORIES:
+            continue
+        hits, values = overlap(warehouse, (table.name, measure.name), (accounts.table.name, key))
+        if values and hits >= _LINK_BY_VALUE * values:
+            return Link(measure.name, "key", hits, values)
+    return None
 
 
 def other_link(warehouse: Warehouse, table: TableReading, owners: RoleReading) -> Link | None:

@@ -34,6 +34,8 @@ _PREFIXES = frozenset(
         "context",
         "attr",
         "cf",
+        "wc",
+        "wp",
     }
 )
 _SUFFIXES = frozenset({"c", "pc", "v2"})
