@@ -166,7 +166,7 @@ def event_words(name: str) -> str:
     ('page view', 'report viewed')
     """
     said = " ".join(tokens_of(name)) or name
-    return {"pageview": "page view", "screen": "screen view"}.get(said, said)
+    return {"pageview": "page view", "screen": "screen view", "order placed": "order"}.get(said, said)
 
 
 def past_step(name: str) -> str:

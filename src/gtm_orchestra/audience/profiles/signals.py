@@ -65,7 +65,7 @@ STAGE_WORDS: Mapping[Stage, frozenset[str]] = {
         | {"business", "premium", "enterprise", "member", "vip"}
     ),
     "past_due": frozenset({"pastdue", "unpaid", "overdue", "dunning", "paymentfailed", "inarrears"}),
-    "at_risk": frozenset({"atrisk", "paused"}),
+    "at_risk": frozenset({"atrisk", "paused", "nonrenewing", "pausing", "cancelscheduled"}),
     "churned": frozenset(
         {"churned", "churn", "cancelled", "canceled", "expired", "lost", "former", "formercustomer"}
         | {"inactive", "closed", "lapsed", "terminated"}
@@ -313,7 +313,8 @@ def _plain(fact: AttributeFact, settings: AttributeSettings | None) -> Signal | 
     concept = meaning[0].name if meaning is not None and not words & _DEALS else ""
     if concept in _OUR_SIDE:
         return None
-    role = _plain_role(fact, names, concept)
+    staged = settings is not None and settings.description == _STAGES and fact.type == "string"
+    role: Role | None = "stage" if staged else _plain_role(fact, names, concept)
     if role is None:
         return None
     table = settings.table if settings is not None else fact.table
@@ -360,6 +361,8 @@ def _plain_role(fact: AttributeFact, names: tuple[str, ...], concept: str) -> Ro
 # What a CRM says of our own side: a call by sales is no sign of life of the person called.
 _OUR_SIDE = frozenset({"activity_count", "planned_at", "last_contact_at"})
 _OWNED = frozenset({"owner"})
+# What `gtm init` says of a column whose values are stages, whatever the column is called.
+_STAGES = "stage of the customer lifecycle"
 # Two-valued columns that say in which state a record is, not what its person did.
 _STATES = frozenset(
     {"is_active", "is_test", "is_deleted", "email_verified", "bounced", "is_admin", "is_paying"}
