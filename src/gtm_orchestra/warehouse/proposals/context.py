@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["in_context"]
 
 
-def in_context(  # noqa: PLR0911 - one way out per meaning that the table gives
-    reading: ColumnReading, table: str
-) -> ColumnReading:
+def in_context(reading: ColumnReading, table: str) -> ColumnReading:
     """Let the table decide what a bare "name" or "status" is, where the values do not contradict."""
     measure, about = reading.measure, {plural_free(word) for word in words(table)}
     if about & TABLE_HINTS["consents"] and reading.concept in {"status", "consent", "consent_status"}:
@@ -48,7 +46,11 @@ def in_context(  # noqa: PLR0911 - one way out per meaning that the table gives
     bare = measure.words in {("name",), ("nom",), ("naam",), ("names",)} and measure.type == "string"
     if not bare or measure.shape not in {"text", "prose"}:
         return reading
-    evidence = f"named so in {table!r}; {reading.evidence}"
+    return _named_by_table(reading, about, f"named so in {table!r}; {reading.evidence}")
+
+
+def _named_by_table(reading: ColumnReading, about: set[str], evidence: str) -> ColumnReading:
+    """Return whose name a bare "name" is, by what the table holds."""
     if about & TABLE_HINTS["opportunities"]:
         return replace(
             reading,
