@@ -396,3 +396,11 @@ def test_the_name_of_a_deal_is_read_where_the_table_holds_deals(
     write(tmp_path / "opportunity.csv", ["id", "account_id", "name", "stage_name", "amount"], rows)
     columns = propose_folder(tmp_path).config.tables["opportunities"].columns
     assert columns["name"] == "name"
+
+
+def test_whole_amounts_of_a_billing_system_are_said_to_be_cents(
+    tmp_path: Path, write: Write, propose_folder: Propose
+) -> None:
+    product(write, tmp_path)
+    attributes = propose_folder(tmp_path).config.attributes
+    assert attributes["subscription_amount"].description == "amount of money in cents"

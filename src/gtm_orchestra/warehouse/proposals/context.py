@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 
 __all__ = ["in_context"]
 
+_IN_MINOR_UNITS = frozenset({"stripe", "chargebee", "paddle", "recurly", "mollie", "gocardless", "adyen"})
+_MONEY = frozenset({"amount", "price", "mrr", "arr", "subtotal", "tax", "discount", "refund"})
 
-def in_context(reading: ColumnReading, table: str) -> ColumnReading:
+
+def in_context(  # noqa: PLR0911 - one way out per meaning that the table gives
+    reading: ColumnReading, table: str
+) -> ColumnReading:
     """Let the table decide what a bare "name" or "status" is, where the values do not contradict."""
     measure, about = reading.measure, {plural_free(word) for word in words(table)}
     if about & TABLE_HINTS["consents"] and reading.concept in {"status", "consent", "consent_status"}:
@@ -34,6 +39,10 @@ def in_context(reading: ColumnReading, table: str) -> ColumnReading:
         if reading.consent is not None and reading.consent.weak:
             purpose = reading.consent.purpose if reading.consent.purpose != "general" else "newsletter"
             return replace(reading, consent=replace(reading.consent, purpose=purpose, weak=False))
+    if about & _IN_MINOR_UNITS and reading.concept in _MONEY and measure.type == "integer":
+        # Billing systems count in the smallest unit: 2900 is 29.00.
+        evidence = f"{reading.evidence}, whole numbers of a billing system: cents"
+        return replace(reading, unit="cents", evidence=evidence)
     if measure.words == ("uuid",) and about & TABLE_HINTS["events"]:
         return replace(
             reading,
