@@ -434,6 +434,18 @@ def test_no_mutated_token_is_taken() -> None:
     assert taken == []
 
 
+def test_a_token_can_be_written_in_one_way_only() -> None:
+    """The last letter of a signature has four bits to spare; other ones would make a second token of it."""
+    now = datetime(2026, 11, 1, 9, tzinfo=UTC)
+    times = {"iat": int(now.timestamp()), "exp": int(now.timestamp()) + 60, "jti": "j"}
+    right = sign({"answer": "approved", **times}, private_key=PRIVATE, key_id="priya-1")
+    keys = config(**KEYS).people["priya"].keys
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    same = letters[letters.index(right[-1]) ^ 1]
+    with pytest.raises(PolicyError, match="does not hold: it is no compact JWS; sign again"):
+        verify(right[:-1] + same, keys=keys, claims={"answer": "approved"}, at=now, handle="priya")
+
+
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_=+/. \n\x00é"
 
 

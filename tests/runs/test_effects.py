@@ -108,6 +108,8 @@ class TestABlindEffect:
             shop.reopen()
             assert shop.drive(resumed=True).status == "waiting"
         assert (shop.shelf.applied, shop.shelf.calls) == (1, ["apply"])
+        kinds = [record.kind for record in shop.journal.records("run-1")]
+        assert (kinds.count("task.interrupted"), kinds.count("task.attempt_failed")) == (1, 0)
 
     def test_that_happened_as_a_person_says_is_recorded_as_theirs(self, tmp_path: Path) -> None:
         shop = _waiting(tmp_path, effect_class="blind")
