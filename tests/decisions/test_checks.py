@@ -268,6 +268,8 @@ def test_an_address_in_a_condition_is_a_warning_without_the_address() -> None:
             "it forces null, which the SDK for JavaScript serves and the one for Python skips",
         ),
         (split("r", coverage="all"), "a field of it has another type than the SDKs expect"),
+        (split("r", meta=[1, {}]), "a field of it has another type than the SDKs expect"),
+        (split("r", filters=["all"]), "a field of it has another type than the SDKs expect"),
         (split("r", hashVersion=7), "its hashVersion 7 is unknown"),
         (split("r", ranges=[[0, 0.1]] * 3), "it has more ranges than variations"),
         (

@@ -324,7 +324,20 @@ def test_a_rule_says_whom_it_means() -> None:
                 "client key without encryption, or decrypt it first"
             ),
         ),
-        (b"[" * 200_000, "x.json is nested too deeply; a features payload has a few dozen levels"),
+        (
+            b"[" * 200_000,
+            (
+                "x.json is nested deeper than 100 levels; flatten its conditions; the rule "
+                "language has 20 levels"
+            ),
+        ),
+        (
+            b'{"features": {"f": {"defaultValue": ' + b"[" * 99 + b"]" * 99 + b"}}}",
+            (
+                "x.json is nested deeper than 100 levels; flatten its conditions; the rule "
+                "language has 20 levels"
+            ),
+        ),
         (
             b" " * 10_000_001,
             (
@@ -344,6 +357,7 @@ def test_a_rule_says_whom_it_means() -> None:
         "feature",
         "encrypted",
         "deep",
+        "levels",
         "large",
     ],
 )

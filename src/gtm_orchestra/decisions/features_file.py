@@ -11,6 +11,7 @@ from gtm_orchestra.errors import UsageError
 __all__ = ["MAX_BYTES", "read_document"]
 
 MAX_BYTES = 10_000_000
+_MAX_LEVELS = 100  # what reads conditions is recursive
 
 
 class _DuplicateKeyError(ValueError):
@@ -33,6 +34,8 @@ def read_document(content: bytes, name: str) -> dict[str, Any]:
             hint="give the features payload alone, without exports of anything else",
         )
     document = _parsed(content, name)
+    if _levels(document) > _MAX_LEVELS:
+        raise _too_deep(name)
     if not isinstance(document, dict):
         raise UsageError(
             f"{name} holds no JSON object",
@@ -85,9 +88,7 @@ def _parsed(content: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON value
             hint="save the whole answer of the features endpoint again",
         ) from error
     except RecursionError as error:
-        raise UsageError(
-            f"{name} is nested too deeply", hint="a features payload has a few dozen levels"
-        ) from error
+        raise _too_deep(name) from error
     except _DuplicateKeyError as error:
         raise UsageError(
             f"{name} has the key {error.args[0]!r} twice in one object; which of them counts is not defined",
@@ -98,6 +99,25 @@ def _parsed(content: bytes, name: str) -> Any:  # noqa: ANN401 - any JSON value
             f"{name} holds {str(error)[:60]}, which is no JSON number",
             hint="write a number, or null",
         ) from error
+
+
+def _too_deep(name: str) -> UsageError:
+    return UsageError(
+        f"{name} is nested deeper than {_MAX_LEVELS} levels",
+        hint="flatten its conditions; the rule language has 20 levels",
+    )
+
+
+def _levels(document: object) -> int:
+    deepest = 0
+    waiting: list[tuple[object, int]] = [(document, 1)]
+    while waiting:
+        value, level = waiting.pop()
+        deepest = max(deepest, level)
+        if level <= _MAX_LEVELS and isinstance(value, dict | list):
+            inner = value.values() if isinstance(value, dict) else value
+            waiting += [(part, level + 1) for part in inner]
+    return deepest
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _rule(key: str, rule_id: str, raw: Mapping[str, Any], translator: Translator
             return _understood(key, rule_id, raw, condition)
         except _ForeignError as error:
             why.append(str(error))
-        except (ValidationError, TypeError, ValueError, KeyError, IndexError):
+        except (ValidationError, AttributeError, TypeError, ValueError, KeyError, IndexError):
             why.append("a field of it has another type than the SDKs expect")
     unit = raw.get("hashAttribute", "id") if "variations" in raw or "coverage" in raw else None
     return ForeignRule(
