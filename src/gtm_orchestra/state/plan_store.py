@@ -195,6 +195,9 @@ class PlanStore:
         seen = without_actuals(seen)
         # A plan file of an earlier version lacks the fields that came later: that is no edit.
         fields = tuple(n for n in definition if seen.get(n, _DEFAULTS.get(n)) != definition[n])
+        if fields:
+            read = _as_read(seen)
+            fields = tuple(n for n in fields if read.get(n) != definition[n])
         return ViewState("edited", fields=fields) if fields else ViewState("same")
 
     def read_view(self, plan_id: str) -> dict[str, Any]:
@@ -295,6 +298,15 @@ def _extended(known: _Verified, data: bytes, plan_id: str) -> _Verified:
     new = entries[len(known.entries) :]
     revisions = tuple(_revision(entry["body"], plan_id) for entry in new if entry["kind"] == "revision")
     return _Verified(data, tuple(entries), known.revisions + revisions)
+
+
+def _as_read(seen: dict[str, Any]) -> dict[str, Any]:
+    """Return a plan file's definition as this version reads it, with what came later inside its tasks."""
+    try:
+        read = PlanDefinition.model_validate({n: seen[n] for n in PlanDefinition.model_fields if n in seen})
+    except ValidationError:
+        return seen
+    return read.model_dump(mode="json")
 
 
 def without_actuals(document: dict[str, Any]) -> dict[str, Any]:
