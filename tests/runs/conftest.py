@@ -16,6 +16,7 @@ from gtm_orchestra.config import Config
 from gtm_orchestra.content import find_content
 from gtm_orchestra.model import Model
 from gtm_orchestra.plans.blueprint import Filling, fill, parse_blueprint
+from gtm_orchestra.plans.effects import EffectPhase, EffectRequest
 from gtm_orchestra.plans.model import Change, PlanDefinition
 from gtm_orchestra.plans.review import Review
 from gtm_orchestra.policy.decisions import Actor, resolve_actor
@@ -29,6 +30,7 @@ from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
 from gtm_orchestra.state.journal import Journal, RunRow
+from gtm_orchestra.state.ledger import EffectRow, Ledger
 from gtm_orchestra.state.plan_store import PlanStore
 
 if TYPE_CHECKING:
@@ -184,7 +186,25 @@ class Stage:
             config=self.config,
             clock=lambda: self.now,
         )
-        return self.drive(resumed=True)
+        return self.drive(question.partition("/")[0], resumed=True)
+
+    def deploy(self, node: str, environment: str, *, phase: EffectPhase = "recorded", key: str = "k") -> None:
+        """Write into ledger and journal that a task of run-1 has changed something."""
+        ledger = Ledger(self.journal)
+        row = EffectRow(
+            key=key,
+            run_id="run-1",
+            position=0,
+            node=node,
+            number=1,
+            effect_class="keyed",
+            undo_class="reversible",
+            request=EffectRequest(action=f"publish {key}", target="sdk", environment=environment),
+            phase="intended",
+        )
+        row = ledger.intend(row)
+        if phase != "intended":
+            ledger.move(row, phase)
 
     def damage(self, sha256: str = "") -> None:
         """Change what is kept under a name, or everything: files and results in the state database."""

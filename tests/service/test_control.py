@@ -209,13 +209,9 @@ def test_what_has_ended_cannot_be_cancelled(stage: Stage) -> None:
 
 
 def test_a_cancelled_run_says_what_is_live(stage: Stage) -> None:
-    request = '{"environment":"staging"}'
-    for key in ("k1", "k2", "k3"):
-        intent = {"key": key, "effect": f"publish {key} on sdk in staging", "request": request}
-        stage.journal.append("run-1", Entry("effect.intent", "4.1", intent))
-    recorded = {"key": "k1", "phase": "recorded"}
-    stage.journal.append("run-1", Entry("effect.outcome", "4.1", recorded))
-    stage.journal.append("run-1", Entry("effect.undone", "4.1", {"key": "k3", "phase": "undone"}))
+    stage.deploy("4.1", "staging", key="k1")
+    stage.deploy("4.1", "staging", key="k2", phase="intended")
+    stage.deploy("4.1", "staging", key="k3", phase="undone")
     done = stage.control.cancel("run-1", reason="wrong audience", actor="marco")
     assert [(e.name, e.environment, e.certain) for e in done.live] == [
         ("publish k1 on sdk in staging", "staging", True),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -106,18 +105,12 @@ def test_an_attempt_that_failed_before_counts_no_more_after_a_rewind(stage: Stag
     assert stage.drive(resumed=True).outcomes["3.1"].attempts == 1
 
 
-def _deployed(stage: Stage, node: str, environment: str) -> None:
-    intent = {"key": "k", "effect": "publish on sdk", "request": json.dumps({"environment": environment})}
-    stage.journal.append("run-1", Entry("effect.intent", node, intent))
-    stage.journal.append("run-1", Entry("effect.outcome", node, {"key": "k", "phase": "recorded"}))
-
-
 def test_nothing_is_done_again_under_what_is_live(stage: Stage) -> None:
-    _deployed(stage, "4.1", "staging")
+    stage.deploy("4.1", "staging")
     with pytest.raises(BlockedError) as raised:
         stage.control.rewind("run-1", "3.1", reason="again", actor="marco")
     assert str(raised.value) == (
-        "publish on sdk by 4.1 is live: 3.1 cannot be done again under it; "
+        "publish k on sdk in staging by 4.1 is live: 3.1 cannot be done again under it; "
         'take it back first: gtm runs ripcord run-1 --reason "…"'
     )
     assert stage.journal.question("run-1/sign-off").status == "open"
@@ -126,7 +119,7 @@ def test_nothing_is_done_again_under_what_is_live(stage: Stage) -> None:
 
 
 def test_what_lies_inside_the_workspace_is_no_obstacle(stage: Stage) -> None:
-    _deployed(stage, "4.1", "")
+    stage.deploy("4.1", "")
     assert "4.1" in stage.control.rewind("run-1", "3.1", reason="again", actor="marco")
 
 
@@ -192,7 +185,7 @@ def test_a_run_at_the_latest_revision_is_not_moved(stage: Stage) -> None:
 
 
 def test_a_move_that_would_leave_something_live_without_its_task_is_refused(stage: Stage) -> None:
-    _deployed(stage, "4.1", "production")
+    stage.deploy("4.1", "production")
     _revise(stage)
     with pytest.raises(BlockedError) as raised:
         stage.control.move("run-1", reason="new mapping table", actor="marco")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.state.journal import Journal, RunRow
     from gtm_orchestra.state.plan_store import PlanStore, Revision
 
-__all__ = ["Cancelled", "Revise", "RunControl", "paused_words"]
+__all__ = ["Cancelled", "Revise", "RunControl", "known_with_reason", "paused_words"]
 
 # A run that stands at one of these has nothing left that could be cancelled.
 _ENDED = frozenset({"done", "rejected", "ripped", "superseded"})
@@ -242,16 +242,7 @@ class RunControl:
         return self.move(run_id, reason=reason, actor=actor)
 
     def _known(self, claimed: str | None, reason: str, what: str) -> tuple[Actor, str]:
-        """Return who acts, whom gtm.toml knows, and their reason without blanks around it."""
-        actor, why = self._actor(claimed), reason.strip()
-        if not actor.known:
-            raise PolicyError(
-                f"{actor.handle.removeprefix('os:')!r} is nobody in gtm.toml [people]",
-                hint="say who you are with --as HANDLE, or add your os_user to [people]",
-            )
-        if not why:
-            raise UsageError(f"{what} needs a reason", hint='add --reason "…"; the audit trail keeps it')
-        return actor, why
+        return known_with_reason(self._actor(claimed), reason, what)
 
     def _revision(self, run: RunRow) -> Revision:
         return next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision)
@@ -261,6 +252,24 @@ class RunControl:
         for question in questions:
             supersede(question, journal=self._journal, why=why)
         return tuple(question.question_id for question in questions)
+
+
+def known_with_reason(actor: Actor, reason: str, what: str) -> tuple[Actor, str]:
+    """Return who acts, whom gtm.toml knows, and their reason without blanks around it.
+
+    Raises:
+        PolicyError: gtm.toml does not know them.
+        UsageError: No reason.
+    """
+    why = reason.strip()
+    if not actor.known:
+        raise PolicyError(
+            f"{actor.handle.removeprefix('os:')!r} is nobody in gtm.toml [people]",
+            hint="say who you are with --as HANDLE, or add your os_user to [people]",
+        )
+    if not why:
+        raise UsageError(f"{what} needs a reason", hint='add --reason "…"; the audit trail keeps it')
+    return actor, why
 
 
 def paused_words(halt: Halt) -> str:

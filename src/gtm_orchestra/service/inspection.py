@@ -70,7 +70,10 @@ def verify_plan(
             if isinstance(error, IntegrityError):
                 # What a changed journal tells of files is not asked.
                 continue
-        changed = _changed_files(root, row, journal, revisions)
+        pruned = _pruned(row, journal)
+        changed = _changed_files(root, row, journal, revisions) if not pruned else []
+        if pruned:
+            lines.append(f"outputs of {row.run_id}: {pruned}")
         if changed:
             ok = False
             lines.append(
@@ -128,6 +131,12 @@ def _verified(plans: PlanStore, journal: Journal, row: RunRow, revisions: Sequen
     records = journal.records(row.run_id)
     _check_log(row, revisions, heads, records, plans.chain(row.plan_id))
     return f"journal of {row.run_id}: {count} events, chain whole, {len(heads)} anchor(s) match"
+
+
+def _pruned(row: RunRow, journal: Journal) -> str:
+    """Return when and by whom a run's outputs were removed, or ''."""
+    told = next((record for record in journal.records(row.run_id) if record.kind == "artifacts.pruned"), None)
+    return f"pruned on {told.at:%Y-%m-%d} by {told.body['by']}: {told.body['why']}" if told else ""
 
 
 def _changed_files(root: Path, row: RunRow, journal: Journal, revisions: Sequence[Revision]) -> list[str]:

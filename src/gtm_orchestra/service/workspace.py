@@ -26,12 +26,14 @@ from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.projection import project
 from gtm_orchestra.runs.questions import Answer, Decision, decide, signed, supersede
 from gtm_orchestra.runs.services import Environment
+from gtm_orchestra.service.audit import Audit
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
 from gtm_orchestra.service.control import Revise, RunControl
 from gtm_orchestra.service.handlers import load_handlers
 from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
 from gtm_orchestra.service.people import Ticked, due_runs, settle_for, unavailable_because, waiver_entry
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
+from gtm_orchestra.service.retention import Retention
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
@@ -168,6 +170,26 @@ class Workspace:
             clock=self._clock,
         )
 
+    @cached_property
+    def audit(self) -> Audit:
+        """The history of this workspace: whether it verifies, as rows, and as figures."""
+        return Audit(
+            self.root, journal=self.journal, plans=self.plans, artifacts=self.artifacts, halts=self.halts
+        )
+
+    @cached_property
+    def retention(self) -> Retention:
+        """Letting go of the bytes of old runs; their history stays."""
+        return Retention(
+            self.root,
+            self._locks,
+            journal=self.journal,
+            plans=self.plans,
+            artifacts=self.artifacts,
+            actor=self.actor,
+            clock=self._clock,
+        )
+
     def define_profiles(self, *, actor: str | None = None, **inputs: Any) -> Revision:  # noqa: ANN401 - see DefineProfilesInputs
         """Make, or revise, the plan that says which profiles can be personalised for an initiative.
 
@@ -293,6 +315,7 @@ class Workspace:
         row = self.journal.run(run_id)
         if row.status == "superseded":
             raise UsageError(f"{run_id} was superseded by a later run", hint="see 'gtm runs list'")
+        self.retention.refuse_pruned(run_id)
         if row.status == "cancelled":
             raise UsageError(f"{run_id} was cancelled", hint=f"run gtm {row.command} again: it starts anew")
         return await self._driver.drive(run_id, resumed=True, retry=row.status in {"failed", "blocked"})

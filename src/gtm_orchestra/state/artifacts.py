@@ -14,7 +14,7 @@ from gtm_orchestra.state.files import replace_file, storage_errors, sync_path
 from gtm_orchestra.state.results import MAX_RESULT_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from gtm_orchestra.state.results import ResultTable
@@ -96,6 +96,21 @@ class ArtifactStore:
                 return self.path(sha256).read_bytes()
             except FileNotFoundError:
                 return small
+
+    def names(self) -> frozenset[str]:
+        """Return the SHA-256 of everything that is kept."""
+        with storage_errors("the artifacts"):
+            files = [path.name for path in self._folder.glob("[0-9a-f]*")] if self._folder.is_dir() else []
+        return frozenset([*files, *(self._results.names() if self._results is not None else ())])
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Let go of what is kept under these names, for good."""
+        names = tuple(names)
+        if self._results is not None:
+            self._results.remove(names)
+        with storage_errors("the artifacts"):
+            for name in names:
+                self.path(name).unlink(missing_ok=True)
 
     def path(self, sha256: str) -> Path:
         """Return where the bytes of a SHA-256 lie."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from gtm_orchestra.state.database import reading, results
+from gtm_orchestra.state.database import prepared, reading, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -52,6 +52,17 @@ class ResultTable:
             execute(_PUT, {"sha256": name, "data": self._held[name]})
         return named
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of everything that is in the database."""
+        with reading(self._engine) as execute:
+            return tuple(str(row[0]) for row in execute(_NAMES, {}).fetchall())
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Let go of what is kept under these names, for good."""
+        with prepared(self._engine, durable=True) as execute:
+            for name in names:
+                execute(_FORGET, {"name": name})
+
     def release(self, names: Iterable[str]) -> None:
         """Let go of what was written; after the transaction has been committed."""
         for name in names:
@@ -59,5 +70,6 @@ class ResultTable:
 
 
 _GET = sa.select(results.c.data).where(results.c.sha256 == sa.bindparam("name"))
+_NAMES = sa.select(results.c.sha256)
 _FORGET = results.delete().where(results.c.sha256 == sa.bindparam("name"))
 _PUT = results.insert()

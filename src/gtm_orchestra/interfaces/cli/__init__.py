@@ -27,6 +27,7 @@ _COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "plan": ("plans", "plan", "Look at plans: list, show, review, graph, log, verify, diff, schema."),
     "runs": ("runs", "runs", "Look at runs and take them up again: list, show, watch, resume, move, cancel."),
+    "audit": ("audit", "audit", "Look at the history: verify, export, metrics, prune."),
     "pause": ("pause", "pause", "Let nothing start or resume, until somebody lifts it."),
     "rules": ("rules", "rules", "Check the rules that decide who sees what, also those that are live."),
     "variants": ("variants", "variants", "Begin and check the file of what people see: template, check."),

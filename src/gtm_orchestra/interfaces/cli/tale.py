@@ -143,6 +143,9 @@ _SENTENCES: dict[str, Callable[[str, Mapping[str, Any], PlanDefinition], str]] =
     "run.resumed": lambda _node, _body, _plan: "taken up again",
     "run.status": _status,
     "run.rewound": _rewound,
+    "artifacts.pruned": lambda _node, body, _plan: (
+        f"{body['by']} ({body['identity']}) let its results and outputs go: {body['why']}"
+    ),
     "run.moved": _moved,
     "run.cancelled": lambda _node, body, _plan: (
         f"cancelled by {body['by']} ({body['identity']}): {body['why']}"
