@@ -31,11 +31,14 @@ def test_the_history_is_verified_exported_and_counted(asked: Path, gtm: Callable
     assert [json.loads(line)["hash"] for line in lines] == [row["hash"] for row in rows]
     assert {row["kind"] for row in rows} >= {"plan.revision", "run.started", "task.outcome", "question.asked"}
     assert gtm("audit", "export", "--since", "2199-01-01").out.count("\n") == 1
-    figures = json.loads(gtm("audit", "metrics", "--initiative", "PLG Onboarding", "--json").out)
+    counted = json.loads(gtm("audit", "metrics", "--initiative", "PLG Onboarding", "--json").out)
+    figures, totals = counted["runs"], counted["totals"]
+    assert totals['metric("attribute_coverage")'] == figures[0]["actuals"]["attribute coverage"]
     assert (figures[0]["status"], figures[0]["attempts"], figures[0]["waits"]) == ("waiting", 9, 1)
     assert "attribute coverage" in figures[0]["actuals"]
     table = gtm("audit", "metrics", "--initiative", "PLG Onboarding").out
     assert f"{figures[0]['run_id']}" in table
+    assert "all runs together: metric(" in table
     unknown = gtm("audit", "metrics", "--initiative", "PLG")
     assert (unknown.code, unknown.err) == (
         2,

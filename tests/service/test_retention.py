@@ -149,6 +149,14 @@ def test_the_latest_run_of_a_plan_stays_however_old_it_is(stage: Stage) -> None:
     assert (found.runs, found.kept) == ((), {"run-1": "it is the latest of its plan"})
 
 
+def test_a_run_that_waits_stays_however_old_it_is(stage: Stage) -> None:
+    stage.start()
+    stage.drive()
+    stage.pass_time(days=4_000)
+    _again(stage, "run-2")
+    assert _prune(stage).kept == {"run-1": "it is waiting"}
+
+
 def test_what_is_live_keeps_its_run(stage: Stage) -> None:
     stage.start()
     stage.drive()

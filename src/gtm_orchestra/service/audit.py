@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.errors import IntegrityError
 from gtm_orchestra.reports.tables import csv_bytes
-from gtm_orchestra.runs.initiative import run_figures
+from gtm_orchestra.runs.initiative import history_facts, run_figures
 from gtm_orchestra.service.inspection import Verification, verify_plan
 
 if TYPE_CHECKING:
@@ -102,6 +102,11 @@ class Audit:
             for row in self._journal.run_list()
             if row.initiative == initiative
         )
+
+    def totals(self, initiative: str) -> dict[str, float]:
+        """Return what an initiative's runs come to together, as triggers count it: ``failures("qa")`` → 2."""
+        facts = history_facts(initiative, journal=self._journal, plans=self._plans, artifacts=self._artifacts)
+        return {f'{function}("{name}")': value for (function, name, _), value in sorted(facts.items())}
 
     def _rows(self, initiative: str | None) -> Iterator[TrailRow]:
         for plan_id in self._plans.ids():

@@ -12,9 +12,10 @@ from sqlalchemy import event, exc
 
 from gtm_orchestra.errors import StorageError
 from gtm_orchestra.state.files import make_folder, storage_errors
+from gtm_orchestra.state.migrations import MIGRATIONS, migrate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 __all__ = [
@@ -100,11 +101,11 @@ effects = sa.Table(
 )
 
 
-def open_database(path: Path) -> sa.Engine:
-    """Open the workspace's SQLite database, creating it when it is not there.
+def open_database(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATIONS) -> sa.Engine:
+    """Open the workspace's SQLite database, creating it or bringing it to this version if need be.
 
     Raises:
-        StorageError: It cannot be created, or is no database.
+        StorageError: It cannot be created, is no database, or was written by a later version.
     """
     with storage_errors(path.name):
         make_folder(path.parent)
@@ -113,7 +114,7 @@ def open_database(path: Path) -> sa.Engine:
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", _begin)
     with database_errors():
-        _METADATA.create_all(engine)
+        migrate(engine, _METADATA, migrations)
     return engine
 
 

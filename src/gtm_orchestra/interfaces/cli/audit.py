@@ -83,7 +83,11 @@ def metrics(workspace: str, initiative: str, *, as_json: bool) -> None:
     space = open_workspace(workspace)
     _known(space, initiative)
     figures = space.audit.figures(initiative)
-    emit("\n".join(_table(figures)), [_figures(one) for one in figures], as_json=as_json)
+    totals = space.audit.totals(initiative)
+    counted = ", ".join(f"{name} {value:g}" for name, value in totals.items() if value)
+    lines = [*_table(figures), f"all runs together: {counted or 'nothing counted'}"]
+    document = {"runs": [_figures(one) for one in figures], "totals": totals}
+    emit("\n".join(lines), document, as_json=as_json)
 
 
 @audit.command("prune")
