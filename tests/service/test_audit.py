@@ -33,6 +33,7 @@ def _audit(stage: Stage) -> Audit:
     stage.reopen()
     return Audit(
         stage.root,
+        config=stage.config,
         journal=stage.journal,
         plans=stage.plans,
         artifacts=stage.artifacts,

@@ -108,7 +108,7 @@ def test_what_was_pruned_is_told_as_pruned_and_everything_else_verifies(stage: S
     _old_and_new(stage)
     _prune(stage)
     stage.reopen()
-    checked = verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root)
+    checked = verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root, config=stage.config)
     assert checked.ok, checked.lines
     assert "outputs of run-1: pruned on 2027-12-06 by marco: policy R-7" in checked.lines
     event = stage.journal.records("run-1")[-1]
@@ -236,4 +236,4 @@ def test_a_run_that_waits_is_never_broken_by_pruning(runs: list[tuple[str, int]]
             assert stage.drive(run_id, resumed=True).status == "waiting"
             assert stage.calls == []
         stage.driver.refresh_view(PLAN_ID)
-        assert verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root).ok
+        assert verify_plan(stage.plans, stage.journal, PLAN_ID, root=stage.root, config=stage.config).ok

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from gtm_orchestra.config import Config
     from gtm_orchestra.runs.initiative import RunFigures
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.halts import Halts
@@ -51,9 +52,17 @@ class Audit:
     """The history of one workspace."""
 
     def __init__(
-        self, root: Path, *, journal: Journal, plans: PlanStore, artifacts: ArtifactStore, halts: Halts
+        self,
+        root: Path,
+        *,
+        config: Config,
+        journal: Journal,
+        plans: PlanStore,
+        artifacts: ArtifactStore,
+        halts: Halts,
     ) -> None:
         self._root = root
+        self._config = config
         self._journal = journal
         self._plans = plans
         self._artifacts = artifacts
@@ -62,11 +71,11 @@ class Audit:
     def verify(self, plan_id: str | None = None) -> Verification:
         """Recompute every chain of a plan and its runs, or of all; offline, with every finding at once."""
         if plan_id is not None:
-            return verify_plan(self._plans, self._journal, plan_id, root=self._root)
+            return verify_plan(self._plans, self._journal, plan_id, root=self._root, config=self._config)
         lines: list[str] = []
         ok = True
         for known in self._plans.ids():
-            found = verify_plan(self._plans, self._journal, known, root=self._root)
+            found = verify_plan(self._plans, self._journal, known, root=self._root, config=self._config)
             ok = ok and found.ok
             lines += [f"{known}: {line}" for line in found.lines]
         without = [row for row in self._journal.run_list() if row.plan_id not in self._plans.ids()]

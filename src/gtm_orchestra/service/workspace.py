@@ -24,7 +24,7 @@ from gtm_orchestra.runs.clocks import settle
 from gtm_orchestra.runs.driver import Driver, Segment
 from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.projection import project
-from gtm_orchestra.runs.questions import Answer, Decision, decide, signed, supersede
+from gtm_orchestra.runs.questions import Answer, Decision, decide, signed
 from gtm_orchestra.runs.services import Environment
 from gtm_orchestra.service.audit import Audit
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
@@ -34,10 +34,11 @@ from gtm_orchestra.service.inspection import Verification, draw, edited_definiti
 from gtm_orchestra.service.people import Ticked, due_runs, settle_for, unavailable_because, waiver_entry
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
 from gtm_orchestra.service.retention import Retention
+from gtm_orchestra.service.starting import run_of, start_run
 from gtm_orchestra.state.artifacts import ArtifactStore
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
-from gtm_orchestra.state.journal import Journal, RunRow
+from gtm_orchestra.state.journal import Journal
 from gtm_orchestra.state.locks import held, is_held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
 
@@ -47,15 +48,13 @@ if TYPE_CHECKING:
     from gtm_orchestra.agents.registry import HandlerRegistry
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDefinition, PlanDocument
-    from gtm_orchestra.state.journal import Question
+    from gtm_orchestra.state.journal import Question, RunRow
     from gtm_orchestra.warehouse.connection import Warehouse
 
 __all__ = ["Workspace"]
 
 _LONGEST_CHANGE = 3_900
 _NEW_PLAN_WAIT_S = 10.0
-# A run that stands at one of these is not finished: the same request attaches to it.
-_UNFINISHED = frozenset({"running", "waiting", "escalated", "paused"})
 
 
 class Workspace:
@@ -174,7 +173,12 @@ class Workspace:
     def audit(self) -> Audit:
         """The history of this workspace: whether it verifies, as rows, and as figures."""
         return Audit(
-            self.root, journal=self.journal, plans=self.plans, artifacts=self.artifacts, halts=self.halts
+            self.root,
+            config=self.config,
+            journal=self.journal,
+            plans=self.plans,
+            artifacts=self.artifacts,
+            halts=self.halts,
         )
 
     @cached_property
@@ -553,39 +557,9 @@ class Workspace:
 
     def _start(self, revision: Revision, as_of: datetime | None, actor: Actor) -> tuple[str, bool]:
         """Return the run to drive: an unfinished one of the same revision and as-of, else a new one."""
-        now = self._clock()
-        plan_id = revision.definition.plan_id
-        rows = self.journal.run_list(plan_id=plan_id)
-        for row in reversed(rows):
-            same = row.digest == revision.digest and row.revision == revision.number
-            if row.status in _UNFINISHED and same and as_of in (None, row.as_of):
-                return row.run_id, True
-        run_id = f"{plan_id.replace('plan-', 'run-', 1)}.{len(rows) + 1}"
-        for row in rows:
-            if row.status in _UNFINISHED:
-                self._supersede(row, run_id)
-        self.journal.start(
-            RunRow(
-                run_id=run_id,
-                plan_id=plan_id,
-                revision=revision.number,
-                digest=revision.digest,
-                command=revision.definition.command,
-                initiative=revision.definition.initiative,
-                status="running",
-                created_at=now,
-                as_of=(as_of or now).astimezone(UTC).replace(microsecond=0),
-                started_by=actor.handle,
-            ),
-            log_head=self.plans.chain(plan_id)[-1],
-        )
-        return run_id, False
-
-    def _supersede(self, row: RunRow, by: str) -> None:
-        for question in self.journal.question_list(run_id=row.run_id, status="open"):
-            supersede(question, journal=self.journal, why=f"superseded by {by}")
-        self.journal.set_status(row.run_id, "superseded", why=f"superseded by {by}")
-        self._progress(row.run_id, "superseded", f"its questions are closed; {by} asks anew")
+        run = run_of(revision, as_of, actor, now=self._clock())
+        head = self.plans.chain(run.plan_id)[-1]
+        return start_run(run, as_of, journal=self.journal, log_head=head, progress=self._progress)
 
     def _previous_result(self, run: RunRow, output_var: str) -> Any | None:  # noqa: ANN401 - any JSON document
         asked = (run.command, run.initiative)
