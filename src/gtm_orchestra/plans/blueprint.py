@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from gtm_orchestra.errors import PlanFormatError, UsageError
-from gtm_orchestra.plans.graph import critical_path, dependency_graph, levels, parallel_groups
+from gtm_orchestra.plans.graph import circle_in, critical_path, dependency_graph, levels, parallel_groups
 from gtm_orchestra.plans.model import Parallelization, PlanDefinition, Rung, Stage
+from gtm_orchestra.plans.parse import faults
 from gtm_orchestra.plans.patterns import blocks_of
 from gtm_orchestra.plans.template import Blueprint, Filling, parse_blueprint
 from gtm_orchestra.plans.unroll import Unrolled, UnrolledStage, unroll
@@ -51,12 +52,8 @@ def fill(
     try:
         return _filled(blueprint, filling, pattern, unroll(blueprint, filling, included or {}))
     except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}"
-            for e in error.errors(include_input=False, include_url=False)
-        )
         raise PlanFormatError(
-            f"{blueprint.blueprint} makes no plan: {found[:2000]}", hint="see docs/blueprints.md"
+            f"{blueprint.blueprint} makes no plan: {faults(error)}", hint="see docs/blueprints.md"
         ) from error
 
 
@@ -65,7 +62,10 @@ def _filled(blueprint: Blueprint, filling: Filling, pattern: str, made: Unrolled
     staged = made.stages if pattern != "pipeline" else _one_after_the_other(blueprint, made)
     tasks = [task for stage in staged for task in stage.tasks]
     graph = dependency_graph(tasks, made.gates)
-    refuse_circle(graph, blueprint.blueprint)
+    if circle := circle_in(graph):
+        raise PlanFormatError(
+            f"the dependencies of {blueprint.blueprint} run in a circle: {circle}", hint="remove one of them"
+        )
     by_level = levels(graph)
     stages = tuple(_stage(stage, by_level) for stage in staged)
     words = {"initiative": filling.initiative, "channels": ", ".join(filling.channels)}
@@ -116,22 +116,6 @@ _AS_FILLED = (
     "attributes",
     "hashes",
 )
-
-
-def refuse_circle(graph: nx.DiGraph[str], what: str) -> None:
-    """Pass if the dependencies form no circle.
-
-    Raises:
-        PlanFormatError: They do; with the circle.
-    """
-    import networkx as nx  # noqa: PLC0415 - graph already imports it
-
-    if not nx.is_directed_acyclic_graph(graph):
-        circle = [edge[0] for edge in nx.find_cycle(graph)]
-        shown = " → ".join(circle[:_LONGEST_PATH]) + (" → …" if len(circle) > _LONGEST_PATH else "")
-        raise PlanFormatError(
-            f"the dependencies of {what} run in a circle: {shown}", hint="remove one of them"
-        )
 
 
 def _one_after_the_other(blueprint: Blueprint, made: Unrolled) -> list[UnrolledStage]:

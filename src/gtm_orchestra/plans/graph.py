@@ -21,12 +21,16 @@ __all__ = [
     "Parallel",
     "Series",
     "Shape",
+    "circle_in",
     "critical_path",
     "dependency_graph",
     "levels",
     "parallel_groups",
     "shape_of",
 ]
+
+
+_SHOWN = 12
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,14 @@ def dependency_graph(tasks: Iterable[Task], gates: Iterable[Gate]) -> nx.DiGraph
     for gate in gates:
         graph.add_edges_from((before, gate.gate_id) for before in gate.after if before in graph)
     return graph
+
+
+def circle_in(graph: nx.DiGraph[str]) -> str:
+    """Return a circle of dependencies in words, at most twelve nodes of it, or '' if there is none."""
+    if nx.is_directed_acyclic_graph(graph):
+        return ""
+    circle = [str(edge[0]) for edge in nx.find_cycle(graph)]
+    return " → ".join(circle[:_SHOWN]) + (" → …" if len(circle) > _SHOWN else "")
 
 
 def levels(graph: nx.DiGraph[str]) -> tuple[tuple[str, ...], ...]:

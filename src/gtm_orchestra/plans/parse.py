@@ -9,14 +9,18 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.errors import PlanFormatError
 
-__all__ = ["MAX_BYTES", "canonical_json", "check_values", "parse_json"]
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+__all__ = ["MAX_BYTES", "canonical_json", "check_values", "faults", "parse_json"]
 
 MAX_BYTES = 1_000_000
 _MAX_DEPTH = 60
+_SHOWN = 20
 _MAX_INT = 2**53
 _MIN_FIXED = 1e-4  # below it Python writes an exponent, JavaScript only below 1e-6
 # A text up to its end, which may be missing: what stands inside is no nesting.
@@ -127,6 +131,16 @@ def _unique(pairs: list[tuple[str, Any]], what: str) -> dict[str, Any]:
 
 def _refuse(name: str, what: str) -> None:
     raise PlanFormatError(f"{what} contains {name}, which is not JSON", hint="write a number or null")
+
+
+def faults(error: ValidationError) -> str:
+    """Return the first twenty faults of a document, each with its path and without any value."""
+    found = [
+        f"{'.'.join(map(str, e['loc']))[:200] or 'all of it'}: {e['msg'].removeprefix('Value error, ')}"
+        for e in error.errors(include_input=False, include_url=False)
+    ]
+    more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
+    return "; ".join(found[:_SHOWN]) + more
 
 
 def check_values(value: object, what: str) -> None:

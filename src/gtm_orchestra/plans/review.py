@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import networkx as nx
 from pydantic import Field
 
 from gtm_orchestra.model import Model
@@ -19,7 +18,7 @@ from gtm_orchestra.plans.checks.shape import (
     check_size,
     check_variables,
 )
-from gtm_orchestra.plans.graph import dependency_graph
+from gtm_orchestra.plans.graph import circle_in, dependency_graph
 
 if TYPE_CHECKING:
     from gtm_orchestra.plans.model import PlanDefinition
@@ -59,8 +58,7 @@ def review_plan(plan: PlanDefinition, known: Known) -> Review:
         where = paths(plan)
         findings += [*check_names(plan, known, where), *check_dependencies(plan)]
         graph = dependency_graph(plan.tasks, plan.gates)
-        if not nx.is_directed_acyclic_graph(graph):
-            circle = " → ".join(str(edge[0]) for edge in nx.find_cycle(graph))
+        if circle := circle_in(graph):
             findings.append(
                 blocker("stages", f"dependencies run in a circle: {circle}", "remove one of them")
             )

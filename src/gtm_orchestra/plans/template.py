@@ -27,7 +27,7 @@ from gtm_orchestra.plans.model import (
     SuccessMetric,
     Text,
 )
-from gtm_orchestra.plans.parse import check_values
+from gtm_orchestra.plans.parse import check_values, faults
 
 if TYPE_CHECKING:
     from typing import Self
@@ -37,7 +37,6 @@ __all__ = ["Blueprint", "Filling", "Role", "parse_blueprint"]
 MAX_BLUEPRINT_BYTES = 200_000
 _MAX_DEPTH = 30
 _MAX_ITEMS = 500
-_SHOWN = 20
 Output = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
@@ -225,13 +224,8 @@ def parse_blueprint(text: str, *, what: str) -> Blueprint:
     try:
         return Blueprint.model_validate(raw)
     except ValidationError as error:
-        found = [
-            f"{'.'.join(map(str, e['loc']))}: {e['msg'].removeprefix('Value error, ')}"
-            for e in error.errors(include_input=False, include_url=False)
-        ]
-        more = f"; and {len(found) - _SHOWN:,} more" if len(found) > _SHOWN else ""
         raise PlanFormatError(
-            f"{what} is not a blueprint: {'; '.join(found[:_SHOWN])}{more}", hint="see docs/blueprints.md"
+            f"{what} is not a blueprint: {faults(error)}", hint="see docs/blueprints.md"
         ) from error
 
 

@@ -6,11 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from gtm_orchestra.errors import IntegrityError, PlanFormatError, PolicyError, UsageError
 from gtm_orchestra.plans.graph import dependency_graph
-from gtm_orchestra.plans.model import PlanDefinition
+from gtm_orchestra.plans.reading import definition_from
 from gtm_orchestra.runs.allowances import checked_decision
 from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.questions import authors_of
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gtm_orchestra.config import Config
-    from gtm_orchestra.plans.model import PlanDocument
+    from gtm_orchestra.plans.model import PlanDefinition, PlanDocument
     from gtm_orchestra.state.journal import Journal, Record, RunRow
     from gtm_orchestra.state.plan_store import PlanStore, Revision
 
@@ -199,16 +197,7 @@ def edited_definition(plans: PlanStore, plan_id: str) -> PlanDefinition:
     if state.state != "edited":
         raise UsageError(f"{plan_id}.json was not edited", hint="there is nothing to adopt")
     document = without_actuals(plans.read_view(plan_id))
-    raw = {name: document[name] for name in PlanDefinition.model_fields if name in document}
-    try:
-        definition = PlanDefinition.model_validate(raw)
-    except ValidationError as error:
-        found = "; ".join(
-            f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors(include_input=False)
-        )
-        raise PlanFormatError(
-            f"{plan_id}.json is not a plan: {found}", hint="correct it, or restore it with --restore"
-        ) from error
+    definition = definition_from(document, what=f"{plan_id}.json")
     if definition.plan_id != plan_id:
         raise UsageError(
             f"{plan_id}.json says it is {definition.plan_id!r}", hint="the plan_id cannot be changed"
