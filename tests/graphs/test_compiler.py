@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.plans.model import PlanDefinition
 
 Before = dict[str, list[str]]
-_TASK_FATES = ("ok", "ok", "ok", "degraded", "failed", "rejected", "timed_out")
+_TASK_FATES = ("ok", "ok", "ok", "degraded", "failed", "rejected", "timed_out", "untaken")
 _ANSWERS = ("ok", "waiting", "rejected")
 
 
@@ -79,12 +79,17 @@ def faulty(draw: st.DrawFn) -> tuple[Before, dict[str, str]]:
 def _expected(before: Before, fates: Mapping[str, str]) -> dict[str, str]:
     """Return how every node must end, told from the order alone."""
     names: dict[str, str] = {}
+    untaken: set[str] = set()
     for node, after in before.items():
-        broken = [names[b] for b in after if names[b] not in {"ok", "degraded"}]
+        taken = [b for b in after if b not in untaken]
+        broken = [names[b] for b in taken if names[b] not in {"ok", "degraded"}]
         if node[0] == "g":
-            names[node] = "waiting" if "waiting" in broken else "rejected" if broken else "ok"
+            names[node] = "waiting" if "waiting" in broken else "ok" if taken and not broken else "rejected"
         elif broken:
             names[node] = "waiting" if set(broken) == {"waiting"} else "skipped"
+        elif (after and not taken) or fates.get(node) == "untaken":
+            names[node] = "skipped"
+            untaken.add(node)
         else:
             names[node] = fates.get(node, "ok")
     return names
