@@ -97,7 +97,8 @@ def check_history(workspace: Path) -> list[str]:
     for row in journal.run_list():
         anchors = [(a.seq, a.head) for a in plans.anchors(row.plan_id) if a.run_id == row.run_id]
         journal.verify(row.run_id, anchors=anchors)
-        nodes = Counter(r.node for r in journal.records(row.run_id) if r.kind.endswith(".outcome"))
+        ended = {"task.outcome", "gate.outcome"}
+        nodes = Counter(r.node for r in journal.records(row.run_id) if r.kind in ended)
         faults += [f"{node} has {count} outcomes" for node, count in nodes.items() if count > 1]
     if len(journal.run_list()) != 1:
         faults.append(f"{len(journal.run_list())} runs instead of one")
