@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,26 +91,31 @@ def _postgres_folder() -> Path:
     return Path(found).resolve().parent
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """Give the URL of a PostgreSQL server of this test session, without a database name.
+@contextmanager
+def _postgres(*authentication: str, password: str = "") -> Iterator[str]:
+    """Give the URL of a PostgreSQL server, without a database name, for the length of the block.
 
-    It listens on a Unix socket in a folder of its own; no password, no TCP port, nothing durable.
+    It listens on a Unix socket in a folder of its own; no TCP port, nothing durable.
     """
     programs = _postgres_folder()
     # A socket path may hold 107 bytes: pytest's own folders are too deep.
     folder = Path(tempfile.mkdtemp(prefix="gtm-pg-"))
+    (folder / "password").write_text(password)
     user: str | None = None
     if os.geteuid() == 0:
         # PostgreSQL refuses to run as root.
         user = "postgres" if any(entry.pw_name == "postgres" for entry in pwd.getpwall()) else "nobody"
         shutil.chown(folder, user)
+        shutil.chown(folder / "password", user)
 
     def run(*command: str) -> None:
         subprocess.run(command, check=True, capture_output=True, user=user, cwd=folder, timeout=120)
 
     data = folder / "data"
-    run(str(programs / "initdb"), "-D", str(data), "-U", "gtm", "-A", "trust", "-E", "UTF8", "--no-sync")
+    run(
+        *(str(programs / "initdb"), "-D", str(data), "-U", "gtm", *authentication),
+        *("-E", "UTF8", "--no-sync"),
+    )
     options = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=200"
     run(
         *(str(programs / "pg_ctl"), "-D", str(data), "-w", "-t", "60"),
@@ -120,6 +126,21 @@ def postgres_server() -> Iterator[str]:
     finally:
         run(str(programs / "pg_ctl"), "-D", str(data), "-m", "immediate", "-w", "stop")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Give the URL of a PostgreSQL server that lets everybody in, without a database name."""
+    with _postgres("-A", "trust") as url:
+        yield url
+
+
+@pytest.fixture
+def guarded_postgres() -> Iterator[tuple[str, str]]:
+    """Give the URL of an empty database on a server that asks for a password (SCRAM), and the password."""
+    password = "the-right-one"  # noqa: S105 - of this test's own server
+    with _postgres("-A", "scram-sha-256", "--pwfile", "password", password=password) as url:
+        yield url.format(database="postgres"), password
 
 
 @pytest.fixture

@@ -264,3 +264,16 @@ def test_a_metric_that_cannot_be_counted_says_why(warehouse: Warehouse) -> None:
     assert measured(warehouse, {"plan": "free"}, metric="never").measures[0].verdict == (
         "Not measurable: the event 'unheard' of metrics.never does not occur in table 'events'."
     )
+
+
+def test_people_created_in_the_future_are_no_inflow(tmp_path: Path) -> None:
+    with duckdb.connect(str(tmp_path / "acme.duckdb")) as con:
+        con.execute(
+            "CREATE TABLE people AS SELECT 'p' || i AS id, 'free' AS plan, 'yes' AS agrees, "
+            "TIMESTAMP '2026-11-20' + to_days(CASE WHEN i < 500 THEN 90 ELSE -7 END) AS created "
+            "FROM range(900) t(i)"
+        )
+        con.execute("CREATE TABLE events AS SELECT 'p1' AS person, now()::TIMESTAMP AS happened, 'x' AS name")
+    with open_warehouse(config().source, tmp_path, {}) as warehouse:
+        one = measured(warehouse, {"plan": "free"}).measures[0]
+    assert (one.people, one.people_per_week) == (900, 100.0)

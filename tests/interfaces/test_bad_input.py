@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -142,6 +144,15 @@ def _renamed(workspace: Path) -> None:
     _rewrite(workspace, "contacts", rename)
 
 
+def _mixed_zones(workspace: Path) -> None:
+    def strip(table: pa.Table) -> pa.Table:
+        times = table["createdate"].to_pylist()
+        mixed = [time.removesuffix("Z") if time else time for time in times[:300]] + times[300:]
+        return table.set_column(table.column_names.index("createdate"), "createdate", pa.array(mixed))
+
+    _rewrite(workspace, "contacts", strip)
+
+
 def _nobody(workspace: Path) -> None:
     _rewrite(workspace, "contacts", lambda table: table.slice(0, 0))
 
@@ -160,6 +171,14 @@ _SOURCES: dict[str, tuple[Callable[[Path], None], str]] = {
     ),
     "a column renamed": (_renamed, "gtm: the source is not as gtm.toml maps it: attributes."),
     "zero people": (_nobody, "gtm: "),
+    "times with a zone and without one": (
+        _mixed_zones,
+        (
+            "gtm: the source is not as gtm.toml maps it: tables.people: column 'createdate' of table "
+            "'contacts' mixes times with a zone (1,672) and without one (298); export all of them with a "
+            "zone, such as 2026-01-31T09:30:00Z (expected 5 mapped columns, readable as mapped)\n"
+        ),
+    ),
 }
 
 
@@ -175,6 +194,31 @@ def test_a_source_that_is_not_as_mapped(
     assert "internal error" not in said.err
     assert "Traceback" not in said.err
     assert _nothing_was_kept(workspace)
+
+
+def test_times_in_the_future_stop_nothing_and_stand_in_the_report(workspace: Path, gtm: Gtm) -> None:
+    def ahead(table: pa.Table, column: str, time: object) -> pa.Table:
+        times = table[column].to_pylist()
+        planted = pa.array([time] * 300 + times[300:], table.schema.field(column).type)
+        return table.set_column(table.column_names.index(column), column, planted)
+
+    _rewrite(workspace, "contacts", lambda table: ahead(table, "createdate", "2027-03-01T10:00:00Z"))
+    later = datetime(2027, 3, 1, tzinfo=UTC)
+    _rewrite(workspace, "events", lambda table: ahead(table, "occurred_at", later))
+    assert gtm(*DEFINE).code == 4
+    report = html.unescape(next(workspace.rglob("report.html")).read_text(encoding="utf-8"))
+    for line in (
+        (
+            "300 rows of 'contacts' have a time in the future; they are not counted as recent, but a profile "
+            "of new people takes them in. Often a time zone is wrong."
+        ),
+        (
+            "300 rows of 'events' have a time in the future; they are not counted as recent. Often a time "
+            "zone is wrong."
+        ),
+        "Check tables.people.time_zone in gtm.toml, and the clocks of the source.",
+    ):
+        assert line in report
 
 
 def test_a_workspace_without_gtm_toml_says_how_to_get_one(
@@ -228,14 +272,74 @@ def test_a_name_from_the_data_cannot_drive_the_terminal(tmp_path: Path, gtm: Gtm
     assert not set(said.err) & {"\x1b", "\x07", "\u202e"}
 
 
-def test_a_wrong_password_is_not_repeated(tmp_path: Path, gtm: Gtm, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("password", "options", "variable"),
+    [
+        ("s3cr3t-but-wrong", ("--password-env", "SHOP_PASSWORD"), "SHOP_PASSWORD"),
+        ("", (), "the variable that source.password_env names"),
+    ],
+    ids=["wrong", "none"],
+)
+def test_a_server_that_refuses_the_password_says_which_variable_and_never_the_password(
+    *,
+    tmp_path: Path,
+    gtm: Gtm,
+    monkeypatch: pytest.MonkeyPatch,
+    guarded_postgres: tuple[str, str],
+    password: str,
+    options: tuple[str, ...],
+    variable: str,
+) -> None:
+    url, right = guarded_postgres
+    init = ("init", str(tmp_path / "w"), "--source", url)
+    monkeypatch.setenv("SHOP_PASSWORD", password)
+    said = gtm(*init, *options)
+    assert (said.code, said.out, said.err) == (
+        2,
+        "",
+        (
+            "gtm: PostgreSQL database 'postgres' at the local socket:5432 refused the password of user "
+            f"'gtm'\nnext: check {variable}\n"
+        ),
+    )
+    assert not (tmp_path / "w").exists()
+    # With the right one the same server answers: it has no tables yet.
+    monkeypatch.setenv("SHOP_PASSWORD", right)
+    said = gtm(*init, "--password-env", "SHOP_PASSWORD")
+    assert (said.code, said.err.splitlines()[0]) == (
+        2,
+        "gtm: PostgreSQL database 'postgres' at the local socket:5432 has no tables",
+    )
+    assert right not in said.err + said.out
+
+
+def test_a_password_for_a_server_that_does_not_answer_is_not_repeated(
+    tmp_path: Path, gtm: Gtm, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", "s3cr3t")
     said = gtm(
         *("init", str(tmp_path / "w"), "--source", "postgresql://ann@127.0.0.1:1/shop"),
         *("--password-env", "SHOP_PASSWORD"),
     )
-    assert said.code == 2
-    assert "s3cr3t" not in said.err + said.out
+    assert (said.code, said.out, said.err) == (
+        2,
+        "",
+        (
+            "gtm: PostgreSQL database 'shop' at 127.0.0.1:1 does not answer\n"
+            "next: check host and port in source.url, and that it is up\n"
+        ),
+    )
+
+
+def test_names_in_json_cannot_turn_the_reading_direction(tmp_path: Path, gtm: Gtm) -> None:
+    marks = "\u202e\u2066\u200f\u061c\x9b"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "people.csv").write_text(
+        f"id,col{marks}our\n" + "".join(f"{n},red\n" for n in range(300)), encoding="utf-8"
+    )
+    said = gtm("init", str(tmp_path / "w"), "--source", str(tmp_path / "data"), "--json")
+    assert not set(said.out) & set(marks), said.err
+    assert f"col{marks}our" in json.dumps(json.loads(said.out), ensure_ascii=False)
 
 
 @pytest.mark.parametrize(
@@ -291,8 +395,10 @@ def test_an_approval_of_something_edited_afterwards_is_refused(workspace: Path, 
     assert "is at revision 2 now; the question is about revision 1" in said.err
 
 
-def test_a_full_disk_is_said_so_and_the_run_goes_on_after(workspace: Path, gtm: Gtm, tmp_path: Path) -> None:
-    """A file-size limit stands for a full disk: the same calls fail half-way, without root's rights."""
+def test_a_file_that_may_not_grow_is_said_so_and_the_run_goes_on_after(
+    workspace: Path, gtm: Gtm, tmp_path: Path
+) -> None:
+    """A file-size limit fails the same calls half-way through a file, where a full disk fails before it."""
     script = (
         "import resource, signal, sys\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
@@ -312,6 +418,67 @@ def test_a_full_disk_is_said_so_and_the_run_goes_on_after(workspace: Path, gtm: 
     assert "Traceback" not in done.stderr
     assert gtm(*DEFINE).code == 4
     assert gtm("plan", "verify").code == 0
+
+
+_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount")
+# Runs in a mount namespace of its own: fills a small filesystem up, sees what a command says, and makes room.
+_ON_A_SMALL_DISK = """
+import json, os, shutil, subprocess, sys
+disk, workspace, free, *command = sys.argv[1:]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk], check=True)
+shutil.copytree(workspace, f"{disk}/company")
+os.chdir(f"{disk}/company")
+
+def say(*arguments):
+    done = subprocess.run(arguments, capture_output=True, text=True)
+    return [done.returncode, done.stderr]
+
+room = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+with open(f"{disk}/filler", "wb") as filler:
+    filler.write(bytes(room - int(free)))
+full = say(*command)
+left = [name for _, _, names in os.walk(".") for name in names if name.endswith((".tmp", ".new"))]
+os.unlink(f"{disk}/filler")
+again, verify = say(*command), say(command[0], "plan", "verify")
+print(json.dumps({"full": full, "left": left, "again": again, "verify": verify}))
+"""
+
+
+@pytest.mark.skipif(
+    shutil.which("unshare") is None or subprocess.run([*_NAMESPACE, "true"], check=False).returncode != 0,
+    reason="this system lets no process mount a filesystem of its own",
+)
+@pytest.mark.parametrize("free", [0, 100_000, 200_000, 400_000])
+def test_a_disk_that_is_full_is_said_so_and_the_run_goes_on_after(
+    sample: Path, tmp_path: Path, free: int
+) -> None:
+    """On a filesystem of its own, without root's rights: it fills before the plan, in the run, at its end."""
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "small.py").write_text(_ON_A_SMALL_DISK)
+    done = subprocess.run(
+        [
+            *(*_NAMESPACE, sys.executable, str(tmp_path / "small.py")),
+            *(str(tmp_path / "disk"), str(sample), str(free)),
+            *(str(Path(sys.executable).with_name("gtm")), *DEFINE),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    code, err = seen["full"]
+    assert code == 1
+    assert err.splitlines()[-2] in {
+        "gtm: the lock 'new-plan' cannot be written or read: No space left on device",
+        "gtm: the state database cannot be used: database or disk is full",
+    }
+    assert err.splitlines()[-1] == (
+        "next: free some space and run the same command again; nothing was half-written"
+    )
+    assert seen["left"] == []
+    assert seen["again"][0] == 4, seen["again"][1]
+    assert seen["verify"] == [0, ""]
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root writes everywhere")

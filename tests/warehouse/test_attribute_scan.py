@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gtm_orchestra.config import load_config
 from gtm_orchestra.sample.generate import SAMPLE_AS_OF, write_sample
 from gtm_orchestra.warehouse import attribute_scan
-from gtm_orchestra.warehouse.attribute_scan import QUANTILES, scan_attributes
+from gtm_orchestra.warehouse.attribute_scan import QUANTILES, scan_attributes, value_cells
 from gtm_orchestra.warehouse.connection import open_warehouse
 from gtm_orchestra.warehouse.people import people_frame
 
@@ -44,3 +47,27 @@ def test_sides_are_counted_only_for_numbers_that_may_shift(tmp_path: Path) -> No
         frame = people_frame(warehouse, config, SAMPLE_AS_OF)
         scans = scan_attributes(warehouse, frame, SAMPLE_AS_OF, shifting=["seats"])
     assert [name for name, scan in scans.items() if scan.sides is not None] == ["seats"]
+
+
+@pytest.mark.parametrize("few", [512, 0])
+def test_people_created_in_the_future_are_neither_recent_nor_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(attribute_scan, "_FEW_NUMBERS", few)
+    write_sample(tmp_path, people=1_500)
+    config = load_config(tmp_path / "gtm.toml")
+    path = tmp_path / "data" / "contacts.parquet"
+    people = pq.read_table(path)
+    recent = {}
+    for name, ahead in (("as it is", 0), ("planted", 300)):
+        future = (SAMPLE_AS_OF + timedelta(days=90)).isoformat()
+        created = [future] * ahead + people["createdate"].to_pylist()[ahead:]
+        at = people.column_names.index("createdate")
+        pq.write_table(people.set_column(at, "createdate", pa.array(created)), path)
+        with open_warehouse(config.source, tmp_path, {}) as warehouse:
+            frame = people_frame(warehouse, config, SAMPLE_AS_OF)
+            scan = scan_attributes(warehouse, frame, SAMPLE_AS_OF, shifting=["seats"])["seats"]
+            recent[name] = sum((scan.sides or ({}, {}))[1].values())
+            value = {cell.recent for cell in value_cells(warehouse, frame, SAMPLE_AS_OF, "country", ())}
+            assert (None in value) is bool(ahead)
+    assert 0 < recent["planted"] <= recent["as it is"]

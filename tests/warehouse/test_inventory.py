@@ -274,3 +274,50 @@ def test_a_reshaped_export_is_the_same_in_both_engines(company: Company, postgre
         company, config.model_copy(update={"source": SourceSettings(url=postgres_url)})
     )
     assert from_files.model_dump(exclude={"engine"}) == from_database.model_dump(exclude={"engine"})
+
+
+def _created_ahead(people: int, *, on: str) -> str:
+    """Give forty people, the first of whom were created in the future."""
+    return (
+        "SELECT 'p' || lpad(CAST(i AS VARCHAR), 3, '0') AS id, 'p@example.com' AS email, "  # noqa: S608
+        f"CASE WHEN i <= {people} THEN TIMESTAMP '{on}' ELSE TIMESTAMP '2026-01-01' END AS created, "
+        "TIMESTAMP '2026-06-29 12:00:00' AS loaded, 'free' AS plan, CAST(i AS DOUBLE) AS seats, "
+        "false AS employee, 'yes' AS newsletter, 'a1' AS account FROM range(1, 41) t(i)"
+    )
+
+
+def test_times_in_the_future_are_counted_said_and_never_the_newest(company: Company) -> None:
+    company.write(people=_created_ahead(7, on="2027-03-01 10:00:00"))
+    inventory = inventory_of(company, company.config())
+    # One event of July, and one consent: the as-of is the end of June.
+    assert {table.role: table.future_rows for table in inventory.tables} == {
+        "people": 7,
+        "events": 1,
+        "identities": 0,
+        "consents": 1,
+        "accounts": 0,
+    }
+    found = {name: finding_of(inventory, f"future_times:{name}") for name in ("people", "events", "accounts")}
+    assert found["accounts"] is None
+    assert found["people"] is not None
+    assert found["events"] is not None
+    assert (found["events"].severity, found["events"].decides, found["events"].message) == (
+        "warning",
+        "data-engineer",
+        (
+            "1 row of 'events' has a time in the future; it is not counted as recent. Often a time zone is "
+            "wrong."
+        ),
+    )
+    assert found["people"].message == (
+        "7 rows of 'people' have a time in the future; they are not counted as recent, but a profile of new "
+        "people takes them in. Often a time zone is wrong."
+    )
+    assert found["people"].mend == "Check tables.people.time_zone in gtm.toml, and the clocks of the source."
+    newest = {table.role: table.newest for table in inventory.tables}
+    assert all(at is None or at <= company.as_of for at in newest.values())
+
+
+def test_a_clock_that_is_minutes_ahead_is_no_future(company: Company) -> None:
+    company.write(people=_created_ahead(7, on="2026-06-30 12:14:00"))
+    assert finding_of(inventory_of(company, company.config()), "future_times:people") is None

@@ -158,13 +158,20 @@ def _local_times(config: Config, table: TableFact) -> Iterator[Finding]:
 
 def _times(table: TableFact) -> Iterator[Finding]:
     if table.future_rows:
+        rows = f"{table.future_rows:,} {'row' if table.future_rows == 1 else 'rows'} of {table.table!r}"
+        have = (
+            "has a time in the future; it is"
+            if table.future_rows == 1
+            else "have a time in the future; they are"
+        )
         yield Finding(
             finding_id=f"future_times:{table.role}",
             kind="future_times",
             severity="warning",
             subject=table.role,
-            message=f"{table.future_rows:,} rows of {table.table!r} have a time in the future; they are not "
-            "counted as recent. Often a time zone is wrong.",
+            message=f"{rows} {have} not counted as recent"
+            + (", but a profile of new people takes them in" if table.role == "people" else "")
+            + ". Often a time zone is wrong.",
             evidence={"future_rows": table.future_rows, "rows": table.rows},
             mend=f"Check tables.{table.role}.time_zone in gtm.toml, and the clocks of the source.",
             decides=_DATA,

@@ -187,7 +187,8 @@ def _reach(
     reachable = ibis.literal(value=False)
     for channel in channels:
         reachable |= _on_channel(config, table, channel)
-    recent = table["created:"] > moment(as_of - _INFLOW_WEEKS * _WEEK)
+    created = table["created:"]
+    recent = (created > moment(as_of - _INFLOW_WEEKS * _WEEK)) & (created <= moment(as_of))
     inside = {
         one.profile_id: _members(one, frame) & reachable & _may_use(config, table, one) for one in profiles
     }

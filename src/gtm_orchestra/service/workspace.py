@@ -36,11 +36,11 @@ from gtm_orchestra.service.planning import data_sources_of, known_names, plan_fr
 from gtm_orchestra.service.retention import Retention
 from gtm_orchestra.service.starting import run_of, start_run
 from gtm_orchestra.state.artifacts import ArtifactStore
-from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.halts import Halts
 from gtm_orchestra.state.journal import Journal
 from gtm_orchestra.state.locks import held, is_held
 from gtm_orchestra.state.plan_store import PlanStore, Revision
+from gtm_orchestra.state.read_only import open_state
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -143,7 +143,7 @@ class Workspace:
     @cached_property
     def journal(self) -> Journal:
         """The journal of this workspace's runs."""
-        return Journal(open_database(self.root / ".gtm" / "state.db"), self._clock)
+        return Journal(open_state(self.root / ".gtm" / "state.db"), self._clock)
 
     @cached_property
     def artifacts(self) -> ArtifactStore:

@@ -74,7 +74,9 @@ class Cell:
 
 
 def _recent(frame: PeopleFrame, as_of: datetime) -> Column:
-    return frame.full["created:"] > moment(as_of - RECENT)
+    created = frame.full["created:"]
+    # Who was created after the as-of is neither new nor old: a clock or a time zone is wrong.
+    return ibis.ifelse(created <= moment(as_of), created > moment(as_of - RECENT), ibis.null("boolean"))
 
 
 def scan_attributes(

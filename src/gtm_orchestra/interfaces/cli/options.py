@@ -29,10 +29,10 @@ __all__ = [
     "workspace_option",
 ]
 
-# Codes that a terminal acts on, and marks that let text read otherwise than it is written.
-_CONTROL = re.compile(
-    r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-)
+# What a terminal acts on and JSON leaves as it is, and marks that let text read otherwise than written.
+_ACTS = r"\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_CONTROL = re.compile(rf"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f{_ACTS}]")
+_MARK = re.compile(rf"[{_ACTS}]")
 
 workspace_option = click.option(
     "--workspace",
@@ -94,7 +94,9 @@ def parse_as_of(text: str | None) -> datetime | None:
 def emit(text: str, document: Any, *, as_json: bool) -> None:  # noqa: ANN401 - any JSON value
     """Print a result to standard output: for people, or as one JSON document."""
     if as_json:
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        written = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+        # They stand inside strings only, where an escape means the same.
+        click.echo(_MARK.sub(lambda found: f"\\u{ord(found[0]):04x}", written))
     else:
         click.echo(plain(text))
 
