@@ -8,6 +8,7 @@ from gtm_orchestra.reports.answer import (
     at_a_glance,
     channel_answers,
     effects_line,
+    go_label,
     headline,
     next_steps,
     not_understood,
@@ -22,12 +23,65 @@ if TYPE_CHECKING:
 
 def test_the_headline_names_every_channel_with_its_figure_or_its_reason(material: Material) -> None:
     assert headline(material) == (
-        "3 of 5 channels can be personalised for 'PLG Onboarding': Web (31,002 people), "
-        "In-app (30,880 people), Sales (19,870 people); "
+        "3 of 5 channels can be personalised for 'PLG Onboarding': Web (31,002 people, before 'EU only', "
+        "once profiles are passed on from batch), In-app (30,880 people, before 'EU only'), "
+        "Sales (19,870 people, before 'EU only'); "
         "E-mail is blocked because consent integrity for marketing_email is 71.3%, the floor is 95%: "
         "13,712 of 47,812 people have no status that is known, unexpired and provable; "
         "Ads is left out because the constraints say 'no ads pixel'."
     )
+
+
+def within(material: Material, **reachable: int | None) -> Material:
+    found = {channel.replace("_", "-"): people for channel, people in reachable.items()}
+    return replace(material, profiles=material.profiles.model_copy(update={"reachable": found}))
+
+
+def test_reach_is_counted_within_the_constraints_and_says_so(material: Material) -> None:
+    counted = within(material, web=20_150, in_app=None, sales=12_000)
+    assert [(a.channel, a.reachable, a.counted) for a in channel_answers(counted)] == [
+        ("web", "20,150", "within 'EU only'; 31,002 before it"),
+        ("in-app", "fewer than 100", "within 'EU only'; 30,880 before it"),
+        ("email", "12,904", "before 'EU only'"),
+        ("ads", "9,040", "before 'EU only'"),
+        ("sales", "12,000", "within 'EU only'; 19,870 before it"),
+    ]
+    assert headline(counted).startswith(
+        "3 of 5 channels can be personalised for 'PLG Onboarding', within 'EU only': Web (20,150 people, "
+        "once profiles are passed on from batch), In-app (fewer than 100 people), Sales (12,000 people); "
+    )
+
+
+def test_without_a_constraint_on_people_reach_needs_no_words(material: Material) -> None:
+    readings = tuple(c for c in material.objectives.constraints if not c.eligibility)
+    free = replace(material, objectives=material.objectives.model_copy(update={"constraints": readings}))
+    web = channel_answers(free)[0]
+    assert (web.reachable, web.counted) == ("31,002", "")
+    assert "Web (31,002 people, once profiles are passed on from batch), In-app (30,880 people)," in headline(
+        free
+    )
+
+
+def test_a_channel_that_decides_without_its_attributes_goes_on_one_condition(material: Material) -> None:
+    conditions = {a.channel: a.condition for a in channel_answers(material) if a.status == "GO"}
+    assert conditions == {
+        "web": "2 of them need projects_created_30d, which exists in batch only, not in the browser, "
+        "where this channel decides. Until a batch job passes on who is in which profile, everyone sees the "
+        "fallback; visitors who are not recognised always do.",
+        "in-app": "",
+        "sales": "",
+    }
+    many = ("a", "b", "c", "d")
+    activations = tuple(
+        a.model_copy(update={"missing_at": many}) if a.channel == "web" else a
+        for a in material.activation.activations
+    )
+    activation = material.activation.model_copy(update={"activations": activations})
+    assert channel_answers(replace(material, activation=activation))[0].condition.startswith(
+        "they need 4 attributes that exist in batch only, not in the browser, where this channel decides."
+    )
+    labels = {go_label(a) for a in activations if a.channel == "web"}
+    assert labels == {"GO, once passed on from batch", "BLOCKED"}
 
 
 def test_the_verdict_sorts_channels_into_those_that_may_go_and_those_that_may_not(material: Material) -> None:
@@ -121,7 +175,7 @@ def test_the_glance_answers_the_questions_of_a_first_reader(material: Material) 
         "2 parts of the request: 'make it pop' and the metric 'net promoter score'."
     )
     assert told["How big are the profiles?"] == (
-        "5 profiles, in people before consent: Stalled free users 14,310, Active builders 11,960, "
+        "5 profiles, by people who fit, before consent: Stalled free users 14,310, Active builders 11,960, "
         "New signups 6,120, Team expanders 2,480, Benelux pilots 140."
     )
     assert told["Is it signed?"] == (

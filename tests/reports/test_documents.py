@@ -137,7 +137,10 @@ def test_the_checklist_links_profiles_to_channels_and_tools(material: Material) 
     text = activation_markdown(material).decode()
 
     assert "## E-mail: BLOCKED" in text
-    assert "### Active builders: GO, 7,774 people" in text
+    assert "31,002 people can be reached, by GrowthBook SDK (before 'EU only')." in text
+    assert "On one condition: 2 of them need projects_created_30d, which exists in batch only" in text
+    assert "### Active builders: GO, once passed on from batch, 7,774 people reachable" in text
+    assert "### Active builders: GO, 7,654 people reachable" in text
     assert "- [ ] Make available where it is decided (browser): `projects_created_30d`" in text
 
 

@@ -64,6 +64,8 @@ CUT = """
 }
 """
 
+EACH_PART = "(open) => document.querySelectorAll('details').forEach((part) => { part.open = open })"
+
 
 class _Seen(HTMLParser):
     def __init__(self) -> None:
@@ -194,19 +196,23 @@ def test_nothing_runs_over_the_edge_and_no_text_is_cut(
     results = (material, crowded(material))
     for data in (write(found) for found in results for write in (report_html, schema_html)):
         page = _open(browser, data, width=width)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert page.evaluate(CUT) == []
+        for opened in (False, True):
+            page.evaluate(EACH_PART, arg=opened)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(CUT) == []
         page.close()
 
 
 def test_every_text_stands_out_from_its_ground(material: Material, browser: Browser) -> None:
     page = _open(browser, report_html(material), width=1280)
+    page.evaluate(EACH_PART, arg=True)
     assert page.evaluate(CONTRAST) == []
     page.close()
 
 
 def test_no_chart_is_empty(material: Material, browser: Browser) -> None:
     page = _open(browser, report_html(material), width=390)
+    page.evaluate(EACH_PART, arg=True)
     drawn = page.evaluate(
         "[...document.querySelectorAll('figure svg')].map(s => [s.getBoundingClientRect().height > 60,"
         " s.querySelectorAll('path[aria-roledescription]').length > 0, s.textContent.length > 20])"
@@ -237,3 +243,60 @@ def test_a_printed_table_is_not_cut_off(material: Material, browser: Browser) ->
     page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= 700
     page.close()
+
+
+def test_the_depth_is_closed_until_a_link_leads_into_it(material: Material, browser: Browser) -> None:
+    page = _open(browser, report_html(crowded(material)), width=1280)
+    assert page.evaluate("document.documentElement.scrollHeight") < 7_000
+    targets = page.evaluate("[...document.querySelectorAll('nav a')].map(a => a.getAttribute('href'))")
+    closed = [
+        t for t in targets if page.evaluate(f"document.querySelector('{t}').closest('details') !== null")
+    ]
+    assert [t for t in targets if t not in closed] == ["#next", "#decisions", "#profiles"]
+    for target in closed:
+        assert page.evaluate(f"document.querySelector('{target}').closest('details').open") is False
+        page.click(f"nav a[href='{target}']")
+        page.wait_for_function(f"document.querySelector('{target}').closest('details').open")
+        # The line that names the part is still on the screen.
+        assert page.evaluate(
+            f"document.querySelector('{target}').previousElementSibling.getBoundingClientRect().top >= 0"
+        )
+    page.close()
+
+
+def test_a_print_has_every_part_open(material: Material, browser: Browser) -> None:
+    page = _open(browser, report_html(material), width=1280)
+    shown = "[...document.querySelectorAll('details > div')].map(d => d.checkVisibility())"
+    assert not any(page.evaluate(shown))
+    page.emulate_media(media="print")
+    assert all(page.evaluate(shown))
+    page.close()
+
+
+def test_the_three_figures_of_a_profile_are_told_apart(material: Material) -> None:
+    tree = TreeNode(
+        question="Signed up less than 7 days ago?",
+        people=47_812,
+        yes=TreeNode(leaf="new-signup", people=6_120),
+        no=TreeNode(
+            question="Created 4 projects?", yes=TreeNode(leaf="builders", people=9_001), no=TreeNode(leaf="x")
+        ),
+    )
+    profiles = material.profiles.model_copy(update={"tree": tree})
+    data = report_html(replace(material, profiles=profiles))
+    text = re.sub(r"\s+", " ", " ".join(_seen(data).text))
+    first = material.profiles.profiles[0]
+    assert (
+        f"So of {first.name}: 6,120 people fit; 3,978 of them are reachable on Web; for 6,120 it is the "
+        "first match."
+    ) in text
+    rows = {
+        row.split("</th>")[0].split(">")[-1]: row
+        for row in data.decode().split("<tr>")
+        if "First match" in row
+    }
+    assert 'data-label="People who fit: ">11,960<' in rows["Active builders"]
+    assert 'data-label="Reachable on Web: ">7,774 · GO, once passed on from batch<' in rows["Active builders"]
+    assert 'data-label="Reachable on In-app: ">7,654 · GO<' in rows["Active builders"]
+    assert 'data-label="First match: ">9,001<' in rows["Active builders"]
+    assert 'data-label="First match: ">not shown<' in rows["Stalled free users"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args
 
 import pytest
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from gtm_orchestra.config import Channel
     from gtm_orchestra.sample.manifest import Manifest, Truth
 
 Values: TypeAlias = "Mapping[str, float | int | str]"
@@ -303,11 +304,14 @@ def test_the_first_screen_says_who_can_be_reached_and_what_blocks_the_rest(found
     assert {"web", "in-app"} <= used
     assert "email" not in used
     for channel, label in CHANNELS.items():
-        reach = found.truths("reach")[channel]["reachable_provable"]
+        everyone = found.truths("reach")[channel]["reachable_provable"]
+        within = found.profiles.reachable[cast("Channel", channel)]
+        assert within is not None
+        assert 0 < within < int(everyone)
         at = found.page.lines.index(f"{label} {'GO' if channel in used else 'BLOCKED'}")
         shown = found.page.lines[at + 1]
         hold = "" if channel in used else " on hold: none of them may be addressed while it is blocked"
-        assert shown == f"Reachable people: {reach:,}{hold}"
+        assert shown == f"Reachable people: {within:,} within 'EU only'; {everyone:,} before it{hold}"
 
 
 def test_a_blocked_channel_asks_for_one_decision_not_two(found: Found) -> None:

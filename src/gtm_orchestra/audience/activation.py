@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from gtm_orchestra.config import Channel, ChannelSettings, Config, Place
 
-__all__ = ["MEMBERSHIP", "attributes_of", "map_activation"]
+__all__ = ["MEMBERSHIP", "PLACE_WORDS", "attributes_of", "map_activation"]
 
 # The one field that says which profile a person is in, wherever the decision itself cannot be taken.
 MEMBERSHIP = "gtm_profile"
@@ -39,7 +39,7 @@ _DESTINATIONS: dict[Channel, str] = {
 }
 # What may stand in a payload that every visitor can read.
 _OPEN = {"none", "internal"}
-_PLACE_WORDS: dict[Place, str] = {"browser": "in the browser", "server": "on the server", "batch": "in batch"}
+PLACE_WORDS: dict[Place, str] = {"browser": "in the browser", "server": "on the server", "batch": "in batch"}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _activation(
     if volume < minimum and not excluded:
         blockers.append(_too_few(reach, channel, minimum))
     if route.nowhere:
-        places_tried = dict.fromkeys((_PLACE_WORDS[route.place], _PLACE_WORDS["batch"]))
+        places_tried = dict.fromkeys((PLACE_WORDS[route.place], PLACE_WORDS["batch"]))
         blockers.append(f"not available {' or '.join(places_tried)}: {_listed(route.nowhere)}")
     if not profile.deployable:
         blockers.append(f"the profile is not deployable: {profile.why_not or 'not said why'}")
@@ -206,7 +206,7 @@ def _wiring(
     consent = f"consent.{purpose}"
     if destination in {"sdk", "growthbook"} and route.place != "batch":
         api = "API: rules as drafts in GrowthBook. " if destination == "growthbook" else ""
-        where = _PLACE_WORDS[route.place]
+        where = PLACE_WORDS[route.place]
         if route.missing:
             need = (
                 f"{api}SDK attribute {MEMBERSHIP}: a batch job writes it to the user record of {system}, "
@@ -249,7 +249,7 @@ def _findings(
             )
         missing = sorted({name for one in mine for name in one.missing_at})
         if missing:
-            places = sorted({_PLACE_WORDS[one.decided_at] for one in mine if one.missing_at})
+            places = sorted({PLACE_WORDS[one.decided_at] for one in mine if one.missing_at})
             hit = sum(1 for one in mine if one.missing_at)
             yield Finding(
                 finding_id=f"unavailable:{channel}",

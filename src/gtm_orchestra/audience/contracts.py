@@ -374,6 +374,12 @@ class Profiles(Model):
     overlaps: tuple[Overlap, ...]
     tree: TreeNode
     unassigned: int = Field(description="People in no profile: they see the fallback.")
+    reachable: dict[Channel, int | None] = Field(
+        default={},
+        description="People a channel reaches within the constraints; None: fewer than the group minimum. A "
+        "channel is missing where no constraint is about people, or so few drop out that the difference "
+        "would tell how many.",
+    )
     excluded: dict[str, str] = Field(description="Attribute → why it is not used.")
     findings: tuple[Finding, ...]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
+from gtm_orchestra.audience.activation import PLACE_WORDS
 from gtm_orchestra.config import CHANNELS, Channel
 from gtm_orchestra.reports.wording import (
     CHANNEL_LABELS,
@@ -30,15 +31,18 @@ __all__ = [
     "at_a_glance",
     "channel_answers",
     "effects_line",
+    "go_label",
     "headline",
     "next_steps",
     "not_understood",
+    "scope_words",
     "signers",
     "staleness",
     "verdict",
 ]
 
 Status = Literal["GO", "BLOCKED", "LEFT OUT"]
+_AT_A_GLANCE = 3
 
 # The same words whether it is signed or not: the sign-off binds these bytes, so they cannot tell of it.
 UNSIGNED = (
@@ -49,12 +53,20 @@ UNSIGNED = (
 
 @dataclass(frozen=True)
 class ChannelAnswer:
-    """One row of the answer. `why` and `mend` are empty on a channel that may go."""
+    """One row of the answer. `why` and `mend` are empty on a channel that may go.
+
+    Attributes:
+        reachable: People, in words; within the constraints, where there are any about people.
+        counted: What that figure leaves out or not, where the request has constraints; else empty.
+        condition: What has to be built before a channel may go; empty where nothing has to be.
+    """
 
     channel: Channel
     label: str
     status: Status
     reachable: str
+    counted: str
+    condition: str
     profiles: tuple[str, ...]
     system: str
     why: str
@@ -99,6 +111,8 @@ def _left_out(material: Material, channel: Channel) -> ChannelAnswer:
         label=CHANNEL_LABELS[channel],
         status="LEFT OUT",
         reachable="not counted",
+        counted="",
+        condition="",
         profiles=(),
         system="",
         why=f"The constraints say {asked}." if asked else "It was not looked at.",
@@ -120,17 +134,68 @@ def _looked_at(material: Material, reach: ChannelReach) -> ChannelAnswer:
     elif not usable:
         why, mend = _no_profile(here), "Remove the blockers in the activation section and run again."
     names = {p.profile_id: p.name for p in material.profiles.profiles}
+    reachable, counted = _reachable(material, reach)
     return ChannelAnswer(
         channel=reach.channel,
         label=CHANNEL_LABELS[reach.channel],
         status=status,
-        reachable=people(reach.reachable, material.minimum),
+        reachable=reachable,
+        counted=counted,
+        condition=_condition(here) if status == "GO" else "",
         profiles=tuple(names.get(profile_id, profile_id) for profile_id in usable) if status == "GO" else (),
         system=reach.system,
         why=why,
         mend=mend,
         decides=decider(role, material.config, material.as_of) if role else signers(material),
     )
+
+
+def scope_words(material: Material) -> str:
+    """Return the constraints on people as they were written, or nothing."""
+    return words(repr(c.text) for c in material.objectives.constraints if c.eligibility)
+
+
+def _reachable(material: Material, reach: ChannelReach) -> tuple[str, str]:
+    """Return whom a channel reaches within the constraints, and what that leaves out."""
+    minimum, scope = material.minimum, scope_words(material)
+    everyone = people(reach.reachable, minimum)
+    if not scope:
+        return everyone, ""
+    if reach.channel not in material.profiles.reachable:
+        return everyone, f"before {scope}"
+    within = material.profiles.reachable[reach.channel]
+    shown = f"fewer than {minimum:,}" if within is None else people(within, minimum)
+    return shown, f"within {scope}; {everyone} before it"
+
+
+def _condition(here: list[Activation]) -> str:
+    """Return what "go" hangs on where a channel decides without the attributes of its profiles."""
+    waiting = [a for a in here if a.go and a.missing_at]
+    if not waiting:
+        return ""
+    missing = sorted({name for a in waiting for name in a.missing_at})
+    some = len(waiting) < sum(a.go for a in here)
+    who = f"{len(waiting)} of them need" if some else "they need"
+    exist = "exists" if len(missing) == 1 else "exist"
+    where = PLACE_WORDS[waiting[0].decided_at]
+    return (
+        f"{who} {_named(missing)} {exist} in batch only, not {where}, where this channel decides. Until a "
+        "batch job passes on who is in which profile, everyone sees the fallback; visitors who are not "
+        "recognised always do."
+    )
+
+
+def _named(attributes: list[str]) -> str:
+    """Return the start of a clause on attributes: by name while few are missing, else by number."""
+    few = len(attributes) <= _AT_A_GLANCE
+    return f"{words(attributes)}, which" if few else f"{len(attributes)} attributes that"
+
+
+def go_label(activation: Activation) -> str:
+    """Return whether a profile may be used on a channel, with what that hangs on."""
+    if not activation.go:
+        return "BLOCKED"
+    return "GO, once passed on from batch" if activation.missing_at else "GO"
 
 
 def _no_profile(here: list[Activation]) -> str:
@@ -146,14 +211,22 @@ def headline(material: Material) -> str:
     """Return the answer in one sentence with figures, for the end of the command."""
     answers = channel_answers(material)
     going = [a for a in answers if a.status == "GO"]
-    able = ", ".join(f"{a.label} ({a.reachable} people)" for a in going)
+    able = ", ".join(_able(a) for a in going)
     start = f"{len(going)} of {len(answers)} channels can be personalised for {material.initiative!r}"
+    if any(a.counted.startswith("within ") for a in going):
+        start += f", within {scope_words(material)}"
     stopped = [
         f"{a.label} is {'left out' if a.status == 'LEFT OUT' else 'blocked'} because {_because(a)}"
         for a in answers
         if a.status != "GO"
     ]
     return "; ".join([f"{start}: {able}" if able else start, *stopped]) + "."
+
+
+def _able(answer: ChannelAnswer) -> str:
+    early = f", {answer.counted}" if answer.counted.startswith("before ") else ""
+    later = ", once profiles are passed on from batch" if answer.condition else ""
+    return f"{answer.label} ({answer.reachable} people{early}{later})"
 
 
 def _because(answer: ChannelAnswer) -> str:
@@ -242,7 +315,7 @@ def _sizes_line(material: Material) -> str:
     if not ranked:
         return "No profile could be formed from this data."
     sizes = ", ".join(f"{p.name} {people(p.size, material.minimum)}" for p in ranked)
-    return f"{len(ranked)} profiles, in people before consent: {sizes}."
+    return f"{len(ranked)} profiles, by people who fit, before consent: {sizes}."
 
 
 def effects_line(material: Material) -> str:

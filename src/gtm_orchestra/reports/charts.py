@@ -330,9 +330,9 @@ def _sizes(material: Material) -> Chart | None:
     spec: Spec = {"height": {"step": 28}, "layer": [sized, marks] if rows else [sized]}
     says = (
         ", ".join(f"{clean(p.name)} {people(p.size, floor)}" for p in profiles)
-        + " people before consent (bars); the marks count people per channel after consent."
+        + " people fit, before consent (bars); the marks count those of them who are reachable, per channel."
     )
-    return Chart("sizes", "Sizes and volumes of the profiles", says, inline_svg(spec, "sizes"))
+    return Chart("sizes", "People who fit, and of them reachable", says, inline_svg(spec, "sizes"))
 
 
 def _overlap(material: Material) -> Chart | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from gtm_orchestra.reports.answer import UNSIGNED, channel_answers, signers
+from gtm_orchestra.reports.answer import UNSIGNED, channel_answers, go_label, signers
 from gtm_orchestra.reports.tables import code, markdown_table, prose
 from gtm_orchestra.reports.wording import (
     CHANNEL_LABELS,
@@ -83,7 +83,7 @@ def eligibility_markdown(material: Material) -> bytes:
     lines += [
         "## Order of the profiles",
         "",
-        "A person who fits several profiles gets the first that matches:",
+        "A person who fits several profiles gets the first that matches. Counts are first matches:",
         "",
     ]
     lines += [*_tree(material, material.profiles.tree, 0), ""]
@@ -99,7 +99,8 @@ def _eligibility(material: Material, profile: Profile) -> list[str]:
         f"{prose(profile.description)}",
         "",
         (
-            f"{size} people ({share_of(profile.size, total, material.minimum)} of all), lifecycle stage "
+            f"{size} people fit ({share_of(profile.size, total, material.minimum)} of all), before consent; "
+            "lifecycle stage "
             f"{prose(profile.lifecycle_stage)}. Identifier: {code(profile.profile_id)}."
         ),
         "",
@@ -182,9 +183,12 @@ def activation_markdown(material: Material) -> bytes:
         lines += [f"## {answer.label}: {answer.status}", ""]
         if answer.status == "GO":
             lines += [
-                f"{answer.reachable} people can be reached, by {prose(answer.system or 'no system yet')}.",
+                f"{answer.reachable} people can be reached, by {prose(answer.system or 'no system yet')}"
+                + (f" ({prose(answer.counted)})." if answer.counted else "."),
                 "",
             ]
+            if answer.condition:
+                lines += [f"On one condition: {prose(answer.condition)}", ""]
         else:
             lines += [
                 f"{prose(answer.why)} What mends it: {prose(answer.mend)} Decides: {prose(answer.decides)}.",
@@ -197,12 +201,12 @@ def activation_markdown(material: Material) -> bytes:
 
 
 def _activation(material: Material, names: Mapping[str, str], activation: Activation) -> list[str]:
-    state = "GO" if activation.go else "BLOCKED"
+    state = go_label(activation)
     fields = ", ".join(code(f) for f in activation.payload) or "none"
     lines = [
         (
             f"### {prose(names.get(activation.profile_id, activation.profile_id))}: {state}, "
-            f"{people(activation.people, material.minimum)} people"
+            f"{people(activation.people, material.minimum)} people reachable"
         ),
         "",
         f"- [ ] System: {prose(activation.system or 'not decided')}",

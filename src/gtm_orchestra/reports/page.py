@@ -16,8 +16,10 @@ from gtm_orchestra.reports.answer import (
     at_a_glance,
     channel_answers,
     effects_line,
+    go_label,
     next_steps,
     not_understood,
+    scope_words,
     signers,
     staleness,
     verdict,
@@ -44,7 +46,7 @@ from gtm_orchestra.reports.wording import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gtm_orchestra.audience.contracts import Profile
+    from gtm_orchestra.audience.contracts import Profile, TreeNode
     from gtm_orchestra.config import Channel
     from gtm_orchestra.reports.material import Material
 
@@ -76,6 +78,9 @@ def report_html(material: Material) -> bytes:
         "duties": _duties(material),
         "questions": sorted({q for use in material.governance.data_uses for q in use.open_questions}),
         "names": {p.profile_id: p.name for p in material.profiles.profiles},
+        "scope": scope_words(material),
+        "first": _first_matches(material.profiles.tree),
+        "gists": _gists(material),
     }
     return _render("report.html.j2", material, context)
 
@@ -85,7 +90,7 @@ class _Wiring:
     """Profiles that need the same on one channel."""
 
     channel: Channel
-    go: bool
+    state: str
     system: str
     need: str
     decided_at: str
@@ -108,7 +113,7 @@ def _wiring(material: Material) -> tuple[_Wiring, ...]:
     names = {p.profile_id: p.name for p in material.profiles.profiles}
     groups: dict[_Wiring, list[tuple[str, int]]] = {}
     for a in sorted(material.activation.activations, key=lambda a: CHANNELS.index(a.channel)):
-        alike = _Wiring(a.channel, a.go, a.system, a.need, a.decided_at, a.blockers)
+        alike = _Wiring(a.channel, go_label(a), a.system, a.need, a.decided_at, a.blockers)
         groups.setdefault(alike, []).append((names.get(a.profile_id, a.profile_id), a.people))
     return tuple(replace(alike, profiles=tuple(found)) for alike, found in groups.items())
 
@@ -118,6 +123,37 @@ def _duties(material: Material) -> tuple[_Duties, ...]:
     for d in material.governance.duties:
         groups.setdefault((d.owner, d.role, d.qa_cadence, d.change_checkpoint), []).append(d.subject)
     return tuple(_Duties(*key, tuple(found)) for key, found in groups.items())
+
+
+def _first_matches(node: TreeNode) -> dict[str, int | None]:
+    """Return by leaf how many people end in it; None where that may not be told."""
+    if node.leaf:
+        return {node.leaf: node.people}
+    ways = [way for way in (node.no, node.yes) if way is not None]
+    return {leaf: people for way in ways for leaf, people in _first_matches(way).items()}
+
+
+def _gists(material: Material) -> dict[str, str]:
+    """Return what each closed part of the report says, in a line: the parts are its index."""
+    facts, tables = material.inventory.attributes, material.inventory.tables
+    channels, pairs = material.consent.channels, material.activation.activations
+    measures, duties = material.measurability.measures, material.governance.duties
+    asked = (*material.objectives.constraints, *material.objectives.metrics)
+    unclear, known = len(not_understood(material)), len(material.findings) - len(material.open_points)
+    return {
+        "attributes": f"{len(material.barred)} of {len(facts)} may not be used.",
+        "consent": f"{sum(c.integrity >= c.integrity_floor for c in channels)} of {len(channels)} channels "
+        "are above the floor of their consent integrity.",
+        "sources": f"{sum(t.stale for t in tables)} of {len(tables)} sources stale, "
+        f"{number(sum(t.broken_rows for t in tables))} broken rows.",
+        "activation": f"{sum(a.go for a in pairs)} of {len(pairs)} pairs of profile and channel can go.",
+        "measurability": f"{sum(m.days is not None for m in measures)} of {len(measures)} pairs of profile "
+        "and metric would show a lift of 10% within a year.",
+        "governance": f"{len(duties)} things to own, {sum(not d.owner for d in duties)} without an owner.",
+        "known": f"{known} finding{'' if known == 1 else 's'}; nothing here stops the plan.",
+        "request": f"{len(asked)} constraints and metrics, {unclear} of the parts not understood.",
+        "method": "How it was counted, and what the words mean.",
+    }
 
 
 def _evidence(profile: Profile) -> tuple[str, ...]:
@@ -174,6 +210,7 @@ def _writers(material: Material) -> dict[str, Callable[..., str | tuple[str, ...
         "english": material.in_english,
         "staleness": staleness,
         "volumes": volumes,
+        "go_label": go_label,
         "evidence": _evidence,
         "level": lambda name, value: _level(material, name, value),
         "lift": _lift,

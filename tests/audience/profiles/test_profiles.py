@@ -320,6 +320,26 @@ def test_an_unreviewed_attribute_makes_a_draft_that_is_not_deployable(saas: Comp
     assert messages == [f"'seats' stands in 1 draft profile and nobody has accepted it yet: {names}."]
 
 
+def test_reach_is_counted_within_the_constraints_where_that_tells_of_no_small_group(shop: Company) -> None:
+    consented = [
+        row for row in shop.rows("country", "consent__newsletter") if row["consent__newsletter"] == "granted"
+    ]
+    in_country = [row for row in consented if row["country"] in {"DE", "FR"}]
+    only = constraint("EU only", eligibility={"country": {"$in": ["DE", "FR"]}})
+    minimum = shop.config.policies.group_minimum
+    assert shop.define().reachable == {}
+    assert shop.define(objectives=shop.objectives(constraints=(only,))).reachable["web"] == len(in_country)
+    assert 0 < len(in_country) < len(consented) - minimum
+
+    def reached(first: int) -> int | str | None:
+        """Return whom the web reaches of the first people by id, or that it is not said."""
+        some = with_column(shop, "country", lambda t: (t.person_id < f"c{first:05}").ifelse("DE", "XX"))
+        return some.define(objectives=some.objectives(constraints=(only,))).reachable.get("web", "not said")
+
+    # Some fifty people with consent drop out; some fifty are left; nobody drops out.
+    assert [reached(first) for first in (3_900, 100, 4_000)] == ["not said", None, len(consented)]
+
+
 def constraint(text: str, **fields: object) -> ConstraintReading:
     return ConstraintReading.model_validate(
         {"text": text, "understood": True, "effect": "as it says"} | fields

@@ -151,6 +151,7 @@ def define_profiles(
         overlaps=_overlaps(chosen, counted, minimum),
         tree=tree,
         unassigned=unassigned,
+        reachable=_reachable(work, counted),
         excluded=dict(admission.excluded),
         findings=tuple(sorted(findings, key=lambda finding: finding.finding_id)),
     )
@@ -236,6 +237,21 @@ def _reach(work: _Work, channel: Channel) -> Any:  # noqa: ANN401 - ibis has no 
         return ibis.literal(value=False)
     kept_in = [~table[f"suppressed__{name}"] for name in work.limits.by_channel[channel]]
     return reduce(and_, kept_in, _granted(table, settings.purpose) & table[f"addressable__{channel}"])
+
+
+def _reachable(work: _Work, counted: Tally) -> dict[Channel, int | None]:
+    """Return whom each channel reaches within the constraints, where that and what drops out may be told."""
+    found: dict[Channel, int | None] = {}
+    if work.limits.scope is None:
+        return found
+    for channel in work.limits.channels:
+        everyone = counted.count([f"reach:{channel}"])
+        people = counted.count(["scope", f"reach:{channel}"])
+        if not _may_be_told(people, work.minimum):
+            found[channel] = None
+        elif _may_be_told(everyone - people, work.minimum):
+            found[channel] = people
+    return found
 
 
 def _rivals(work: _Work, base: Any, found: Sequence[Candidate]) -> dict[str, Rival]:  # noqa: ANN401
