@@ -8,7 +8,7 @@ import pytest
 
 from gtm_orchestra.config import load_config
 from gtm_orchestra.errors import ConfigError, ConflictError
-from gtm_orchestra.warehouse.tomlfile import edit_file, replace_file
+from gtm_orchestra.warehouse.tomlfile import edit_file, write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test_an_edit_keeps_comments_order_and_permissions(path: Path) -> None:
 
 def test_what_would_not_load_is_not_written_and_leaves_nothing_beside(path: Path) -> None:
     with pytest.raises(ConfigError):
-        replace_file(path, "[workspace]\n", check=load_config)
+        write_file(path, "[workspace]\n", check=load_config)
 
     assert [file.name for file in path.parent.iterdir()] == ["gtm.toml"]
     assert path.read_text(encoding="utf-8") == TEXT
@@ -71,3 +71,13 @@ def test_a_missing_file_says_what_to_run(tmp_path: Path) -> None:
         edit_file(tmp_path / "gtm.toml", rename, check=load_config)
 
     assert str(caught.value) == f"no gtm.toml in {str(tmp_path)!r}; run 'gtm init' first"
+
+
+def test_a_link_keeps_leading_to_the_file(path: Path, tmp_path: Path) -> None:
+    link = tmp_path / "elsewhere" / "gtm.toml"
+    link.parent.mkdir()
+    link.symlink_to(path)
+    edit_file(link, rename, check=load_config)
+
+    assert link.is_symlink()
+    assert path.read_text(encoding="utf-8") == TEXT.replace("Test", "New")

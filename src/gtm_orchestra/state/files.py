@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import StorageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = ["append_line", "cut_back", "make_folder", "replace_file", "storage_errors", "sync_path"]
@@ -37,22 +38,39 @@ def storage_errors(what: str) -> Iterator[None]:
         ) from error
 
 
-def replace_file(path: Path, data: bytes, *, mode: int = 0o644, durable: bool = True) -> None:
+def replace_file(
+    path: Path, data: bytes, *, durable: bool = True, check: Callable[[Path], object] | None = None
+) -> None:
     """Put bytes at a path atomically and durably: temporary file, fsync, rename, fsync of the folder.
 
-    What is not durable is atomic for the living; a power cut may leave an empty or torn file.
+    A file that is there keeps its permissions. What is not durable is atomic for the living; a power cut may
+    leave an empty or torn file.
+
+    Args:
+        path: What is replaced.
+        data: The new content.
+        durable: Whether it must survive a power cut.
+        check: Reads the new file beside the old one and raises if it is not fit; then the old one stays.
+
+    Raises:
+        StorageError: The folder cannot be written, or the disk is full; the old file stays.
     """
     with storage_errors(path.name):
         make_folder(path.parent)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        # Two threads may replace one file at a time.
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident():x}.tmp")
         try:
-            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+            handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
             try:
+                if path.exists():
+                    os.fchmod(handle, path.stat().st_mode & 0o777)
                 _write_all(handle, data)
                 if durable:
                     os.fsync(handle)
             finally:
                 os.close(handle)
+            if check is not None:
+                check(temporary)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)

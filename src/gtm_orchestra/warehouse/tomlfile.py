@@ -2,54 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
-from gtm_orchestra.errors import ConfigError, ConflictError, StorageError
+from gtm_orchestra.errors import ConfigError, ConflictError
+from gtm_orchestra.state.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-__all__ = ["edit_file", "replace_file"]
+__all__ = ["edit_file", "write_file"]
 
 
-def replace_file(path: Path, text: str, *, check: Callable[[Path], object]) -> None:
-    """Write a text file whole or not at all: into a file beside it, checked, synced, then renamed over it.
+def write_file(path: Path, text: str, *, check: Callable[[Path], object]) -> None:
+    """Write a text file whole or not at all; a link keeps leading to it.
 
     Args:
-        path: What is replaced; it keeps its permissions.
+        path: What is replaced.
         text: The new content.
         check: Reads the new file and raises if it is not fit; then the old one stays.
 
     Raises:
         StorageError: The folder cannot be written, or the disk is full.
     """
-    target = path.resolve()
-    beside: Path | None = None
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".new")
-        beside = Path(name)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
-        check(beside)
-        beside.replace(target)
-    except OSError as error:
-        raise StorageError(
-            f"{path.name} cannot be written in {str(path.parent)!r}: {error.strerror}",
-            hint="free space or grant write permission; the old file is unchanged",
-        ) from error
-    finally:
-        if beside is not None:
-            beside.unlink(missing_ok=True)
+    replace_file(path.resolve(), text.encode(), check=check)
 
 
 def edit_file(
@@ -78,4 +57,4 @@ def edit_file(
         if path.read_bytes() != before:
             raise ConflictError(f"{path.name} was changed by somebody else meanwhile", hint="try again")
 
-    replace_file(path, tomlkit.dumps(document), check=unchanged)
+    write_file(path, tomlkit.dumps(document), check=unchanged)

@@ -8,7 +8,7 @@ import tomlkit
 
 from gtm_orchestra.config import load_config
 from gtm_orchestra.errors import ConflictError
-from gtm_orchestra.warehouse.tomlfile import replace_file
+from gtm_orchestra.warehouse.tomlfile import write_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,7 +93,7 @@ def write_config(proposal: Proposal, path: Path, *, overwrite: bool = False) -> 
             f"{path.name} exists already in {str(path.parent)!r}",
             hint="remove it, or choose another folder; 'gtm catalog' edits an existing one",
         )
-    replace_file(path, config_text(proposal), check=load_config)
+    write_file(path, config_text(proposal), check=load_config)
 
 
 def _workspace(proposal: Proposal, values: dict[str, Any]) -> Table:
