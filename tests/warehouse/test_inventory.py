@@ -321,3 +321,56 @@ def test_times_in_the_future_are_counted_said_and_never_the_newest(company: Comp
 def test_a_clock_that_is_minutes_ahead_is_no_future(company: Company) -> None:
     company.write(people=_created_ahead(7, on="2026-06-30 12:14:00"))
     assert finding_of(inventory_of(company, company.config()), "future_times:people") is None
+
+
+def test_a_stale_table_takes_every_attribute_along_but_those_with_a_longer_sla_of_their_own(
+    company: Company,
+) -> None:
+    company.write()
+    tables = company.config().model_dump(by_alias=True, exclude_unset=True)["tables"]
+    people = tables["people"] | {"freshness": "12h"}
+    fields = {"table": "people", "type": "string", "sensitivity": "none"}
+    config = company.config(
+        tables=tables | {"people": people},
+        attributes={
+            "plan": fields | {"column": "plan"},
+            "newsletter": fields | {"column": "newsletter"},
+            "account": fields | {"column": "account", "freshness": "30d"},
+        },
+        suppressions={},
+    )
+    inventory = inventory_of(company, config)
+    # Loaded 24 hours ago.
+    assert {fact.name: (fact.stale, fact.why_not) for fact in inventory.attributes} == {
+        "plan": (True, "older than its freshness SLA"),
+        "newsletter": (True, "older than its freshness SLA"),
+        "account": (False, ""),
+    }
+    found = finding_of(inventory, "stale_source:people")
+    assert found is not None
+    assert found.message == (
+        "The newest data of 'people' is 24 hours old; its SLA is 12 hours. Affected: newsletter, plan. "
+        "Spared by a longer SLA of their own: account."
+    )
+
+
+@pytest.mark.parametrize(
+    ("review", "mend"),
+    [
+        ("proposed", "Nothing: the catalog says so too, and it is not used."),
+        (
+            "accepted",
+            "Nothing: it was accepted one by one, with a reason; it never travels to a browser.",
+        ),
+    ],
+)
+def test_what_is_said_of_personal_data_is_what_becomes_of_it(
+    company: Company, review: str, mend: str
+) -> None:
+    company.write()
+    fields = {"column": "plan", "type": "string", "sensitivity": "personal", "review": review}
+    inventory = inventory_of(company, attribute(company, "date_of_birth", **fields))
+    fact = fact_of(inventory, "date_of_birth")
+    found = finding_of(inventory, "personal_data:date_of_birth")
+    assert found is not None
+    assert (fact.personal_data, fact.usable, found.mend) == ("date of birth", review == "accepted", mend)

@@ -239,7 +239,6 @@ def _findings(
         settings = config.channels.get(channel)
         if settings is None or not settings.system:
             yield Finding(
-                finding_id=f"missing_system:{channel}",
                 kind="missing_system",
                 severity="blocker",
                 subject=channel,
@@ -252,7 +251,6 @@ def _findings(
             places = sorted({PLACE_WORDS[one.decided_at] for one in mine if one.missing_at})
             hit = sum(1 for one in mine if one.missing_at)
             yield Finding(
-                finding_id=f"unavailable:{channel}",
                 kind="unavailable",
                 severity="warning",
                 subject=channel,
@@ -268,7 +266,6 @@ def _findings(
         allowed = channel in reach and reach[channel].go
         if mine and allowed and not any(one.go for one in mine) and not _excluded(objectives, channel):
             yield Finding(
-                finding_id=f"small_group:{channel}",
                 kind="small_group",
                 severity="warning",
                 subject=channel,

@@ -258,7 +258,6 @@ def _purpose_findings(
         )
     if consent.integrity < floor and consent.basis != "none":
         yield Finding(
-            finding_id=f"consent_gap:{purpose}",
             kind="consent_gap",
             severity="blocker" if purpose in asked else "info",
             subject=purpose,
@@ -280,7 +279,6 @@ def _channel_findings(channel: ChannelReach, purposes: Mapping[str, PurposeConse
     if not channel.go:
         known = channel.purpose in purposes and purposes[channel.purpose].basis != "none"
         yield Finding(
-            finding_id=f"channel_blocked:{channel.channel}",
             kind="channel_blocked",
             severity="blocker",
             subject=channel.channel,

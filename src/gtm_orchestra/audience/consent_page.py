@@ -149,7 +149,6 @@ def _finding(
 ) -> Finding:
     fine = severity == "info"
     return Finding(
-        finding_id="consent_page:page",
         kind="consent_page",
         severity=severity,
         subject="page",

@@ -50,11 +50,14 @@ FindingKind = Literal[
 class Finding(Model):
     """Something a person should know: what, how bad, by which figures, what mends it and who decides."""
 
-    finding_id: str = Field(description="Stable across runs on the same data: kind:subject.")
     kind: FindingKind
     severity: Severity
     subject: str = Field(
         description="What it is about: an attribute, table role, purpose, channel or profile."
+    )
+    finding_id: str = Field(
+        default_factory=lambda found: f"{found['kind']}:{found['subject']}",
+        description="Stable across runs on the same data: kind:subject, and a part where there are several.",
     )
     message: str = Field(
         description="One or two sentences for a marketing-operations person, with the figures."

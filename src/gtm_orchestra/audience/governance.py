@@ -429,7 +429,6 @@ def _absences(desk: _Desk) -> Iterable[Finding]:
 
 def _missing_owner(subject: str, message: str, mend: str, decides: str) -> Finding:
     return Finding(
-        finding_id=f"missing_owner:{subject}",
         kind="missing_owner",
         severity="warning" if subject != "unknown" else "info",
         subject=subject,

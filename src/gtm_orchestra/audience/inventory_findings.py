@@ -63,7 +63,9 @@ def _count(people: int, config: Config) -> str:
 
 
 def _stale(config: Config, table: TableFact, attributes: Iterable[AttributeFact]) -> Iterator[Finding]:
-    behind = [fact for fact in attributes if fact.stale]
+    known = tuple(attributes)
+    behind = [fact for fact in known if fact.stale]
+    spared = ", ".join(fact.name for fact in known if not fact.stale) if table.stale else ""
     if table.age_hours is None or not (table.stale or behind):
         return
     slas = [
@@ -78,13 +80,13 @@ def _stale(config: Config, table: TableFact, attributes: Iterable[AttributeFact]
     required = any(fact.required for fact in behind)
     owner = config.people[table.owner].name if table.owner in config.people else table.owner
     yield Finding(
-        finding_id=f"stale_source:{table.role}",
         kind="stale_source",
         severity="blocker" if required else "warning",
         subject=table.role,
         message=f"The newest data of {table.table!r} is {table.age_hours:,.0f} hours old; its SLA is "
         f"{min(slas):,.0f} hours."
-        + (f" Affected: {names}." if names else " No attribute in use is affected."),
+        + (f" Affected: {names}." if names else " No attribute in use is affected.")
+        + (f" Spared by a longer SLA of their own: {spared}." if spared else ""),
         evidence={
             "newest": table.newest.strftime("%Y-%m-%dT%H:%M:%SZ") if table.newest else None,
             "age_hours": table.age_hours,
@@ -122,7 +124,6 @@ def _strangers(config: Config, table: TableFact) -> Iterator[Finding]:
         people = config.tables["people"].table
         share = table.unmatched_rows / table.rows
         yield Finding(
-            finding_id=f"unmatched_rows:{table.role}",
             kind="unmatched_rows",
             severity="info",
             subject=table.role,
@@ -141,7 +142,6 @@ def _local_times(config: Config, table: TableFact) -> Iterator[Finding]:
         apart = zone != "UTC"
         columns = ", ".join(repr(name) for name in table.local_times)
         yield Finding(
-            finding_id=f"time_zone:{table.role}",
             kind="time_zone",
             severity="warning" if apart else "info",
             subject=table.role,
@@ -165,7 +165,6 @@ def _times(table: TableFact) -> Iterator[Finding]:
             else "have a time in the future; they are"
         )
         yield Finding(
-            finding_id=f"future_times:{table.role}",
             kind="future_times",
             severity="warning",
             subject=table.role,
@@ -179,7 +178,6 @@ def _times(table: TableFact) -> Iterator[Finding]:
     if table.late_rows:
         share = table.late_rows / table.rows
         yield Finding(
-            finding_id=f"late_events:{table.role}",
             kind="late_events",
             severity="warning" if share >= _NOTABLE_SHARE else "info",
             subject=table.role,
@@ -195,7 +193,6 @@ def _coverage(config: Config, fact: AttributeFact, unavailable: Mapping[str, str
     severity: Severity = "blocker" if fact.required else "warning"
     if not fact.available:
         yield Finding(
-            finding_id=f"unavailable:{fact.name}",
             kind="unavailable",
             severity=severity,
             subject=fact.name,
@@ -209,7 +206,6 @@ def _coverage(config: Config, fact: AttributeFact, unavailable: Mapping[str, str
         few = 0 < fact.filled < config.policies.group_minimum
         shown = f"for {_count(fact.filled, config)} of" if few else f"for {fact.coverage:.1%} of"
         yield Finding(
-            finding_id=f"low_coverage:{fact.name}",
             kind="low_coverage",
             severity="blocker" if fact.required else "info",
             subject=fact.name,
@@ -239,7 +235,6 @@ def _special(fact: AttributeFact, signed: Signs | None) -> Finding:
     refused = fact.sensitivity == "special"
     denied = fact.review == "denied"
     return Finding(
-        finding_id=f"special_category:{fact.name}",
         kind="special_category",
         severity="info" if denied else "blocker" if refused else "warning",
         subject=fact.name,
@@ -275,7 +270,6 @@ def _personal(config: Config, fact: AttributeFact, signed: Signs | None) -> Find
     some = f"for {_count(addresses, config)} of" if addresses is not None else "in some of the values of"
     counted = {} if addresses is None else {"with_address": _or_none(addresses, config)}
     return Finding(
-        finding_id=f"personal_data:{fact.name}",
         kind="personal_data",
         severity="info" if known else "warning",
         subject=fact.name,
@@ -294,7 +288,9 @@ def _personal(config: Config, fact: AttributeFact, signed: Signs | None) -> Find
             "filled": fact.filled,
             **counted,
         },
-        mend="Nothing: the catalog says so too, and it is never put into a rule."
+        mend="Nothing: it was accepted one by one, with a reason; it never travels to a browser."
+        if known and fact.usable
+        else "Nothing: the catalog says so too, and it is not used."
         if known
         else f"Set attributes.{fact.name}.sensitivity = 'personal', or deny it.",
         decides="" if known else _PRIVACY,
@@ -309,7 +305,6 @@ def _others(config: Config, fact: AttributeFact, unreadable: int, proxy: Proxy |
     if proxy is not None:
         words = "Cramér's V" if proxy.measure == "cramers_v" else "correlation ratio"
         yield Finding(
-            finding_id=f"proxy:{fact.name}",
             kind="proxy",
             severity="warning",
             subject=fact.name,
@@ -328,7 +323,6 @@ def _others(config: Config, fact: AttributeFact, unreadable: int, proxy: Proxy |
         )
     if unreadable:
         yield Finding(
-            finding_id=f"broken_rows:{fact.name}",
             kind="broken_rows",
             severity="info",
             subject=fact.name,
@@ -339,7 +333,6 @@ def _others(config: Config, fact: AttributeFact, unreadable: int, proxy: Proxy |
         )
     if fact.drift is not None and fact.drift >= DRIFT_FROM:
         yield Finding(
-            finding_id=f"drift:{fact.name}",
             kind="drift",
             severity="info",
             subject=fact.name,
@@ -356,7 +349,6 @@ def _unreviewed(fact: AttributeFact) -> Iterator[Finding]:
     if fact.review == "proposed" and fact.available:
         special = fact.sensitivity == "special"
         yield Finding(
-            finding_id=f"unreviewed:{fact.name}",
             kind="unreviewed",
             severity="info",
             subject=fact.name,
@@ -378,7 +370,6 @@ def _unreviewed(fact: AttributeFact) -> Iterator[Finding]:
 def _identity(identity: IdentityFact) -> Iterator[Finding]:
     if identity.duplicate_emails:
         yield Finding(
-            finding_id="duplicates:people",
             kind="duplicates",
             severity="warning",
             subject="people",
@@ -410,7 +401,6 @@ def schema_changes(before: Inventory, now: Inventory) -> tuple[Finding, ...]:
         what = "is new" if was is None else "is gone" if is_now is None else f"was {was} and is now {is_now}"
         found.append(
             Finding(
-                finding_id=f"schema_change:{name}",
                 kind="schema_change",
                 severity="warning" if was is not None and name in used else "info",
                 subject=name,

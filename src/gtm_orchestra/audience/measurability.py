@@ -420,7 +420,6 @@ def _findings(
         if not blind:
             continue
         yield Finding(
-            finding_id=f"not_measurable:{metric}",
             kind="not_measurable",
             severity="warning",
             subject=metric,

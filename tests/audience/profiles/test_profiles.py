@@ -268,7 +268,10 @@ def test_an_attribute_whose_consent_nobody_records_is_left_out(saas: Company) ->
             {"sensitivity": "proxy", "sensitivity_note": "Cramér's V 0.71 with disability."},
             "stands in for a special category, left out by default: Cramér's V 0.71 with disability",
         ),
-        ({"personal_data": "phone"}, "holds personal data (phone); it is no criterion"),
+        (
+            {"usable": False, "why_not": "holds personal data (phone): it selects nobody"},
+            "holds personal data (phone): it selects nobody",
+        ),
         (
             {"usable": False, "why_not": "its source is 60 h old, allowed are 24 h"},
             "its source is 60 h old, allowed are 24 h",
@@ -283,6 +286,15 @@ def test_what_may_not_be_used_is_left_out_with_the_reason(
     assert found.excluded["plan"] == reason
     assert not [profile for profile in found.profiles if "plan" in profile.attributes]
     assert '"plan"' not in found.tree.model_dump_json()
+
+
+def test_personal_data_that_a_person_accepted_may_stand_in_a_profile_as_the_inventory_says(
+    saas: Company,
+) -> None:
+    accepted = {"personal_data": "postal code", "sensitivity": "personal", "review": "accepted"}
+    found = saas.define(inventory=saas.inventory(plan=accepted))
+    assert "plan" not in found.excluded
+    assert [profile.name for profile in found.profiles if "plan" in profile.attributes]
 
 
 def test_special_categories_and_proxies_never_stand_in_a_profile(saas: Company) -> None:

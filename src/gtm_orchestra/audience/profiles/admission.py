@@ -1,8 +1,10 @@
 """Which attributes may stand in a profile, and for every other one the reason why not.
 
-Deny by default: an attribute that is denied, special, a proxy of a special category, personal data, stale,
-under its coverage or excluded by a constraint of the initiative stays out. One that nobody has reviewed may
-stand in a draft: the profile is then not deployable.
+Deny by default. Out stays an attribute that is denied, special, a proxy of a special category, personal
+data that nobody has accepted with a reason, stale, under its coverage, or excluded by a constraint of the
+initiative. What identifies a person (an address, a name, a number) selects nobody, accepted or not. The
+inventory judges all this; here it is said why. One that nobody has reviewed may stand in a draft: the profile
+is then not deployable.
 """
 
 from __future__ import annotations
@@ -97,8 +99,6 @@ def _barred(fact: AttributeFact, *, config: Config, proxy: Finding | None) -> st
     if fact.sensitivity == "proxy" or proxy is not None:
         figures = proxy.message if proxy is not None else fact.sensitivity_note
         return f"stands in for a special category, left out by default{_because(figures)}"
-    if fact.personal_data:
-        return f"holds personal data ({fact.personal_data}); it is no criterion"
     return "" if fact.usable and fact.available else fact.why_not or "not usable"
 
 

@@ -302,7 +302,6 @@ def _redundant(candidate: Candidate, rival: Rival, *, dropped: bool) -> Finding:
         "it is left out" if dropped else f"it is kept, because fewer than {FEWEST} profiles would be left"
     )
     return Finding(
-        finding_id=f"redundant:{candidate.key}",
         kind="redundant",
         severity="info",
         subject=candidate.key,
@@ -486,7 +485,6 @@ def _unreviewed(work: _Work, profiles: Sequence[Profile]) -> list[Finding]:
         if using:
             findings.append(
                 Finding(
-                    finding_id=f"unreviewed:{name}",
                     kind="unreviewed",
                     severity="warning",
                     subject=name,
@@ -519,7 +517,6 @@ def _too_few(reading: Reading, profiles: Sequence[Profile], minimum: int) -> lis
     )
     return [
         Finding(
-            finding_id="unavailable:profiles",
             kind="unavailable",
             severity="warning",
             subject="profiles",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from gtm_orchestra.audience.profiles.candidates import Candidate, offer
+from gtm_orchestra.audience.profiles.candidates import Candidate, Phase, offer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gtm_orchestra.audience.profiles.reading import Reading
+    from gtm_orchestra.audience.profiles.reading import Clause, Reading
+
+# Rank in the tree, name, what these people are, phase, and the clause that sets them apart in their group.
+_Pattern: TypeAlias = "tuple[int, str, str, Phase, Clause | None]"
 
 __all__ = [
     "customers",
@@ -47,212 +50,137 @@ def ending_trials(reading: Reading) -> Iterator[Candidate]:
 
 def trials(reading: Reading) -> Iterator[Candidate]:
     """Give trials by what they do."""
-    trial = reading.in_stage("trial")
-    if trial is None:
-        return
-    usage = reading.kind
-    yield from offer(
-        12,
-        "Trials ready to buy",
+    trial, usage = reading.in_stage("trial"), reading.kind
+    active, begun = reading.active(usage), reading.begun(usage)
+    ready, weighing = (
         "Trials that are in use and used a lot",
-        "conversion",
-        (trial, reading.active(usage), reading.deep(usage)),
-        parent="Trials under way",
-    )
-    yield from offer(
-        10,
-        "Trials weighing a purchase",
         "Trials in use that look into buying more than most do",
-        "conversion",
-        (trial, reading.active(usage), reading.intends()),
-        parent="Trials under way",
     )
-    yield from offer(
-        30,
-        "Stalled trials",
-        "Trials that have had the time to get going and are no longer in use",
-        "activation",
-        (trial, reading.begun(usage), reading.stalled(usage)),
-        parent="Trials begun a while ago",
+    stalled = "Trials that have had the time to get going and are no longer in use"
+    yield from _among(
+        (trial, active),
+        "Trials under way",
+        (12, "Trials ready to buy", ready, "conversion", reading.deep(usage)),
+        (10, "Trials weighing a purchase", weighing, "conversion", reading.intends()),
     )
-    yield from offer(
-        64,
-        "Abandoned trials",
-        "Trials without any use for long",
-        "winback",
-        (trial, reading.begun(usage), reading.dormant(usage, never=True)),
-        parent="Trials begun a while ago",
+    yield from _among(
+        (trial, begun),
+        "Trials begun a while ago",
+        (30, "Stalled trials", stalled, "activation", reading.stalled(usage)),
+        (
+            64,
+            "Abandoned trials",
+            "Trials without any use for long",
+            "winback",
+            reading.dormant(usage, never=True),
+        ),
     )
-    yield from offer(
-        58, "Trials in large accounts", "Trials in large accounts", "expansion", (trial, reading.large())
-    )
-    yield from offer(
-        70, "Trials under way", "Trials that are in use", "activation", (trial, reading.active(usage))
+    yield from _among(
+        (trial,),
+        "",
+        (58, "Trials in large accounts", "Trials in large accounts", "expansion", reading.large()),
+        (70, "Trials under way", "Trials that are in use", "activation", active),
     )
 
 
 def free_users(reading: Reading) -> Iterator[Candidate]:
     """Give users of a free plan."""
-    free = reading.in_stage("free")
-    usage = reading.kind
-    yield from offer(
-        14,
-        "Free users ready to upgrade",
-        "Free users who are active and use the product a lot",
-        "conversion",
-        (free, reading.active(usage), reading.deep(usage)),
-        parent="Active free users",
+    free, usage = reading.in_stage("free"), reading.kind
+    ready = "Free users who are active and use the product a lot"
+    gone = "Free users who were active before and have not been back"
+    yield from _among(
+        (free, reading.active(usage)),
+        "Active free users",
+        (14, "Free users ready to upgrade", ready, "conversion", reading.deep(usage)),
     )
-    yield from offer(
-        56,
-        "Free users in large accounts",
-        "Free users in large accounts",
-        "expansion",
-        (free, reading.large()),
-        parent="Free users",
-    )
-    yield from offer(
-        72,
-        "Free users gone quiet",
-        "Free users who were active before and have not been back",
-        "retention",
-        (free, reading.quiet(usage)),
-        parent="Free users",
+    yield from _among(
+        (free,),
+        "Free users",
+        (56, "Free users in large accounts", "Free users in large accounts", "expansion", reading.large()),
+        (72, "Free users gone quiet", gone, "retention", reading.quiet(usage)),
     )
 
 
 def leads(reading: Reading) -> Iterator[Candidate]:
     """Give leads that are not with sales yet, and subscribers who are no leads yet."""
-    lead, subscriber, kind = reading.in_stage("lead"), reading.in_stage("subscriber"), reading.kind
-    yield from offer(
-        18,
-        "Leads ready for sales",
-        "Leads not yet with sales whose engagement is recent and high",
-        "conversion",
-        (lead, reading.active(kind), reading.deep(kind)),
-        parent="Warm leads",
-    )
-    yield from offer(
-        16,
-        "Leads weighing a purchase",
-        "Leads that look into buying more than most do",
-        "conversion",
-        (lead, reading.intends()),
-        parent="Leads",
-    )
-    yield from offer(
-        40, "New leads", "Leads that came in lately", "acquisition", (lead, reading.new()), parent="Leads"
-    )
-    yield from offer(
-        60,
+    lead, kind = reading.in_stage("lead"), reading.kind
+    active = reading.active(kind)
+    ready = "Leads not yet with sales whose engagement is recent and high"
+    quiet = "Leads that were in touch before and have not been lately"
+    cold, never = "Leads without any sign of life for long", reading.dormant(kind, never=True)
+    yield from _among(
+        (lead, active),
         "Warm leads",
-        "Leads that were in touch lately",
-        "acquisition",
-        (lead, reading.active(kind)),
-        parent="Leads",
+        (18, "Leads ready for sales", ready, "conversion", reading.deep(kind)),
     )
-    yield from offer(
-        63,
-        "Leads going quiet",
-        "Leads that were in touch before and have not been lately",
-        "acquisition",
-        (lead, reading.quiet(kind)),
-        parent="Leads",
+    weighing = "Leads that look into buying more than most do"
+    yield from _among(
+        (lead,),
+        "Leads",
+        (16, "Leads weighing a purchase", weighing, "conversion", reading.intends()),
+        (40, "New leads", "Leads that came in lately", "acquisition", reading.new()),
+        (60, "Warm leads", "Leads that were in touch lately", "acquisition", active),
+        (63, "Leads going quiet", quiet, "acquisition", reading.quiet(kind)),
+        (65, "Leads gone cold", cold, "acquisition", never),
     )
-    yield from offer(
-        65,
-        "Leads gone cold",
-        "Leads without any sign of life for long",
-        "acquisition",
-        (lead, reading.dormant(kind, never=True)),
-        parent="Leads",
-    )
-    yield from offer(
-        61,
-        "Active subscribers to win as leads",
-        "Subscribers, no leads yet, who were in touch lately",
-        "acquisition",
-        (subscriber, reading.active(kind)),
-        parent="Subscribers",
+    subscribers = "Subscribers, no leads yet, who were in touch lately"
+    yield from _among(
+        (reading.in_stage("subscriber"),),
+        "Subscribers",
+        (61, "Active subscribers to win as leads", subscribers, "acquisition", active),
     )
 
 
 def in_sales(reading: Reading) -> Iterator[Candidate]:
     """Give those whom sales works on already and who do not answer."""
-    clause = reading.in_stage("in_sales")
     values, deals = reading.values_of("in_sales"), {"opportunity", "openopportunity"}
     nouns = ["Sales-qualified leads"] * bool(values - deals) + ["opportunities"] * bool(values & deals)
     noun = " and ".join(nouns).capitalize()
-    yield from offer(
-        17,
-        f"{noun} going quiet",
-        f"{noun}, with sales already, who were in touch before and have not been lately",
-        "conversion",
-        (clause, reading.quiet(reading.kind)),
-        parent=noun,
+    about = f"{noun}, with sales already, who were in touch before and have not been lately"
+    yield from _among(
+        (reading.in_stage("in_sales"),),
+        noun,
+        (17, f"{noun} going quiet", about, "conversion", reading.quiet(reading.kind)),
     )
 
 
 def customers(reading: Reading) -> Iterator[Candidate]:
     """Give customers by what they do and bring."""
-    customer = reading.in_stage("customer")
-    if customer is None or reading.kind == "orders":
+    customer, kind, value = reading.in_stage("customer"), reading.kind, reading.value_name
+    if customer is None or kind == "orders":
         return
-    kind = reading.kind
-    yield from offer(
-        44,
-        "Power users among customers" if reading.is_product and kind == "usage" else "Most engaged customers",
-        "Customers whose engagement is recent and high",
-        "expansion",
-        (customer, reading.active(kind), reading.deep(kind)),
-        parent="Active customers",
+    active, quiet, high = reading.active(kind), reading.quiet(kind), reading.high_value()
+    most = (
+        "Power users among customers" if reading.is_product and kind == "usage" else "Most engaged customers"
     )
-    yield from offer(
-        46,
-        "High-value customers going quiet",
-        f"Customers of high {reading.value_name or 'value'} who were active before and have not been lately",
-        "retention",
-        (customer, reading.quiet(kind), reading.high_value()),
-        parent="Quiet customers",
-    )
-    yield from offer(
-        48,
-        "New customers",
-        "Customers who joined lately",
-        "activation",
-        (customer, reading.new()),
-        parent="Customers",
-    )
-    yield from offer(
-        62,
-        "Customers going quiet",
-        "Customers who were active before and have not been lately",
-        "retention",
-        (customer, reading.quiet(kind)),
-        parent="Customers",
-    )
-    yield from offer(
-        69,
-        f"Best customers by {reading.value_name}",
-        f"Customers of high {reading.value_name}",
-        "expansion",
-        (customer, reading.high_value()),
-        parent="Customers",
-    )
-    yield from offer(
-        76,
-        "Dormant customers",
-        "Customers who have been away for long",
-        "retention",
-        (customer, reading.dormant(kind)),
-        parent="Customers",
-    )
-    yield from offer(
-        80,
+    yield from _among(
+        (customer, active),
         "Active customers",
-        "Customers who were active lately",
-        "adoption",
-        (customer, reading.active(kind)),
+        (44, most, "Customers whose engagement is recent and high", "expansion", reading.deep(kind)),
+    )
+    worth = f"Customers of high {value or 'value'} who were active before and have not been lately"
+    yield from _among(
+        (customer, quiet),
+        "Quiet customers",
+        (46, "High-value customers going quiet", worth, "retention", high),
+    )
+    gone = "Customers who were active before and have not been lately"
+    yield from _among(
+        (customer,),
+        "Customers",
+        (48, "New customers", "Customers who joined lately", "activation", reading.new()),
+        (62, "Customers going quiet", gone, "retention", quiet),
+        (69, f"Best customers by {value}", f"Customers of high {value}", "expansion", high),
+        (
+            76,
+            "Dormant customers",
+            "Customers who have been away for long",
+            "retention",
+            reading.dormant(kind),
+        ),
+    )
+    yield from _among(
+        (customer,), "", (80, "Active customers", "Customers who were active lately", "adoption", active)
     )
 
 
@@ -270,21 +198,17 @@ def late_payers(reading: Reading) -> Iterator[Candidate]:
 
 def former_customers(reading: Reading) -> Iterator[Candidate]:
     """Give those who left."""
-    former = reading.in_stage("churned")
-    kind = reading.kind
-    yield from offer(
-        20,
-        "Former customers back for a look",
-        "Former customers who were active lately",
-        "winback",
-        (former, reading.active(kind)),
-        parent="Former customers",
+    worth = f"Former customers of high {reading.value_name or 'value'}"
+    back, active = "Former customers who were active lately", reading.active(reading.kind)
+    yield from _among(
+        (reading.in_stage("churned"),),
+        "Former customers",
+        (20, "Former customers back for a look", back, "winback", active),
+        (50, "Former customers worth winning back", worth, "winback", reading.high_value()),
     )
-    yield from offer(
-        50,
-        "Former customers worth winning back",
-        f"Former customers of high {reading.value_name or 'value'}",
-        "winback",
-        (former, reading.high_value()),
-        parent="Former customers",
-    )
+
+
+def _among(group: tuple[Clause | None, ...], parent: str, *patterns: _Pattern) -> Iterator[Candidate]:
+    """Give the patterns that one group of people parts into, each offered as the whole group if too small."""
+    for rank, name, about, phase, clause in patterns:
+        yield from offer(rank, name, about, phase, (*group, clause), parent=parent)

@@ -142,7 +142,6 @@ def too_small(
             instead = "its people see what the other profiles or the fallback give them"
         findings.append(
             Finding(
-                finding_id=f"small_group:{candidate.key}",
                 kind="small_group",
                 severity="info",
                 subject=candidate.key,

@@ -296,7 +296,6 @@ def _findings(
         )
     found += [
         Finding(
-            finding_id=f"unmapped_metric:{reading.asked}",
             kind="unmapped_metric",
             severity="warning",
             subject=reading.asked,
@@ -328,7 +327,6 @@ def _unread(number: int, reading: ConstraintReading) -> Finding:
 
 def _contradiction(subject: str, message: str, mend: str) -> Finding:
     return Finding(
-        finding_id=f"contradiction:{subject}",
         kind="contradiction",
         severity="blocker",
         subject=subject,
