@@ -8,9 +8,13 @@ DEMO    ?= demo
 WORKERS ?= 2
 BIN     := .venv/bin
 STAMP   := .venv/.installed
+LOWEST  := .venv-lowest
+# What touches each dependency: the plan and state core, graphs, both engines, charts, and whole runs.
+LOW_TESTS := tests/plans tests/conditions tests/state tests/graphs tests/service tests/warehouse/test_engines.py \
+  tests/reports/test_charts.py tests/reports/test_documents.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test wheel check format bench clean
+.PHONY: help demo test lowest wheel check format bench clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,6 +24,9 @@ demo: $(STAMP)  ## Write the sample company to ./demo and run define-profiles on
 
 test: $(STAMP)  ## Run the tests (those of the built wheel aside).
 	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not wheel" $(ARGS)
+
+lowest: $(LOWEST)/.installed  ## Run a part of the tests at the lowest versions that pyproject.toml allows.
+	@$(LOWEST)/bin/pytest -n $(WORKERS) --dist loadfile $(LOW_TESTS) $(ARGS)
 
 wheel: $(STAMP)  ## Build sdist and wheel, install the wheel beside other packages, and try it.
 	@$(BIN)/pytest -n 0 -m wheel $(ARGS)
@@ -42,7 +49,7 @@ bench: $(STAMP)  ## Run every script of benchmarks/ and print its figures (also 
 	done
 
 clean:  ## Remove .venv, ./demo, builds and caches.
-	rm -rf .venv $(DEMO) dist build benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv $(LOWEST) $(DEMO) dist build benchmarks/results .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMP): constraints.txt pyproject.toml
@@ -54,3 +61,10 @@ $(STAMP): constraints.txt pyproject.toml
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r constraints.txt
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@touch $(STAMP)
+
+$(LOWEST)/.installed: constraints-lowest.txt pyproject.toml
+	@echo "Installing the lowest versions into $(LOWEST) (only when constraints-lowest.txt or pyproject.toml change)" >&2
+	@$(LOWEST)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(LOWEST)
+	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check -r constraints-lowest.txt
+	@$(LOWEST)/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@

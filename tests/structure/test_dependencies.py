@@ -117,6 +117,25 @@ def test_everything_that_is_asked_for_is_pinned_within_its_range() -> None:
     assert wrong == [], "run scripts/pin"
 
 
+def test_the_lowest_versions_that_are_tested_are_the_floors_of_the_ranges() -> None:
+    text = (ROOT / "constraints-lowest.txt").read_text("utf-8")
+    tested = dict(re.findall(r"^([a-z0-9][\w.-]*)==(\S+)$", text, re.MULTILINE))
+    floors = {
+        canonicalize_name(requirement.name): part.version
+        for requirement in [*core(), *extras()["postgres"]]
+        for part in requirement.specifier
+        if part.operator == ">="
+    }
+    differing = {
+        name: (tested.get(name), floor)
+        for name, floor in floors.items()
+        if name not in tested or Version(tested[name]) != Version(floor)
+    }
+    assert differing == {}, (
+        "put the floors of pyproject.toml into constraints-lowest.txt, and run make lowest"
+    )
+
+
 def test_everything_that_is_brought_along_is_pinned() -> None:
     everything = [*core(), *(requirement for group in extras().values() for requirement in group)]
     others = [requirement for requirement in everything if requirement.name != "gtm-orchestra"]

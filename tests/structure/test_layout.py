@@ -16,6 +16,7 @@ TOP_FILES = {
     "LICENSE",
     "Makefile",
     "README.md",
+    "constraints-lowest.txt",
     "constraints.txt",
     "langgraph.json",
     "pyproject.toml",
@@ -38,7 +39,8 @@ FORBIDDEN = {
 def tracked() -> tuple[Path, ...]:
     """Return every file that is committed or about to be; without git (an unpacked sdist), every file."""
     if not (ROOT / ".git").exists():
-        return tuple(sorted(path for path in ROOT.rglob("*") if path.is_file() and ".venv" not in path.parts))
+        installed = {".venv", ".venv-lowest"}
+        return tuple(sorted(p for p in ROOT.rglob("*") if p.is_file() and not installed & set(p.parts)))
     listed = subprocess.run(
         ["git", "ls-files", "-z"],  # noqa: S607  (git from PATH: the repository's own)
         cwd=ROOT,
