@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,8 +14,7 @@ from gtm_orchestra.interfaces.cli import main
 from gtm_orchestra.sample.generate import write_sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ def workspace(sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     shutil.copytree(sample, folder)
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """Give a folder where another user may come: pytest closes its own, whenever a run begins."""
+    with tempfile.TemporaryDirectory(prefix="gtm-shared-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o755)
 
 
 @pytest.fixture

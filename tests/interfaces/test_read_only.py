@@ -6,18 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from gtm_orchestra.service.workspace import Workspace
 from gtm_orchestra.state.locks import held
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root writes everywhere"
@@ -49,23 +44,16 @@ def planned(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def frozen(planned: Path, tmp_path: Path) -> Iterator[Path]:
+def frozen(planned: Path, shared: Path) -> Path:
     """Give a copy of it that nobody may write; it lies where another user may come."""
-    folder = tmp_path / "company"
-    shutil.copytree(planned, folder)
-    yield freeze(folder)
-    for path in [folder, *folder.rglob("*")]:
-        path.chmod(0o755)
+    shutil.copytree(planned, shared / "company")
+    return freeze(shared / "company")
 
 
 def freeze(folder: Path) -> Path:
     """Take every right to write from a folder and what is in it."""
     for path in [*folder.rglob("*"), folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
-    for parent in folder.parents:
-        if parent == Path(tempfile.gettempdir()):
-            break
-        parent.chmod(0o755)
     return folder
 
 
@@ -102,9 +90,9 @@ def test_what_decides_says_that_it_cannot_be_written(frozen: Path) -> None:
     assert "pending" not in look(frozen, "approvals", "list")[1]
 
 
-def test_plans_without_a_state_database_can_be_looked_at(planned: Path, tmp_path: Path) -> None:
+def test_plans_without_a_state_database_can_be_looked_at(planned: Path, shared: Path) -> None:
     """As in a checkout: plans are kept under version control, the state is not."""
-    folder = tmp_path / "checkout"
+    folder = shared / "checkout"
     shutil.copytree(planned, folder, ignore=shutil.ignore_patterns(".gtm", "outputs"))
     freeze(folder)
     code, out, err = look(folder, "plan", "list")
@@ -133,8 +121,8 @@ def _killed_while_it_wrote(folder: Path) -> None:
     assert (database.with_name("state.db-wal")).stat().st_size > 0
 
 
-def test_an_interrupted_run_is_seen_as_it_was_left(planned: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "killed"
+def test_an_interrupted_run_is_seen_as_it_was_left(planned: Path, shared: Path) -> None:
+    folder = shared / "killed"
     shutil.copytree(planned, folder)
     _killed_while_it_wrote(folder)
     code, out, err = look(freeze(folder), "runs", "list")
@@ -143,10 +131,10 @@ def test_an_interrupted_run_is_seen_as_it_was_left(planned: Path, tmp_path: Path
 
 
 def test_a_database_that_must_be_mended_first_says_so_and_shows_nothing_older(
-    planned: Path, tmp_path: Path
+    planned: Path, shared: Path
 ) -> None:
     """A copy that left out the shared memory: SQLite cannot tell what is in the file of changes."""
-    folder = tmp_path / "copied"
+    folder = shared / "copied"
     shutil.copytree(planned, folder)
     _killed_while_it_wrote(folder)
     (folder / ".gtm" / "state.db-shm").unlink()
