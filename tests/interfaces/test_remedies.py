@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
+
+from gtm_orchestra import Workspace
+from gtm_orchestra.errors import PolicyError
+from gtm_orchestra.runs.signing import check_signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -139,3 +144,46 @@ def test_tick_says_that_nothing_is_due(gtm: Callable[..., Said], stuck: tuple[st
     assert stuck[0]
     assert gtm("runs", "tick").out == "nothing is due\n"
     assert json.loads(gtm("runs", "tick", "--json").out) == {"settled": [], "runs": []}
+
+
+def _key(workspace: Path, gtm: Callable[..., Said], who: str) -> str:
+    """Give a person a key, and return the file of its private half."""
+    file = workspace.parent / f"{who}.pem"
+    said = gtm("approvals", "keygen", str(file), "--as", who)
+    config = workspace / "gtm.toml"
+    config.write_text(config.read_text() + "\n" + said.out)
+    return str(file)
+
+
+def test_who_has_a_key_signs_answers_and_waivers_too_and_an_audit_checks_them(
+    workspace: Path, gtm: Callable[..., Said], stuck: tuple[str, Said]
+) -> None:
+    run, _ = stuck
+    marco, priya = _key(workspace, gtm, "marco"), _key(workspace, gtm, "priya")
+    answer = ("runs", "answer", f"{run}/3.2-remedy-1", "skip", "--as", "marco", "--reason", "x")
+    waive = ("runs", "waive", run, "gate-2", "--arm", "3.3", *PRIYA)
+    for unsigned, who in ((answer, "marco"), (waive, "priya")):
+        said = gtm(*unsigned)
+        assert (said.code, f"'{who}' signs decisions, and this one is not signed" in said.err) == (3, True)
+    said = gtm(*answer, "--key", priya)
+    none = "this key is none of those in gtm.toml [people.marco.keys]"
+    assert (said.code, none in said.err) == (2, True)
+    assert gtm(*answer, "--key", marco).code == 5
+    gtm(*waive, "--key", priya)
+    verified = gtm("plan", "verify")
+    assert (verified.code, f"decisions of {run}: 2 of 2 signed, signatures hold" in verified.out) == (0, True)
+
+
+def test_a_signed_answer_cannot_be_given_other_words(
+    workspace: Path, gtm: Callable[..., Said], stuck: tuple[str, Said]
+) -> None:
+    run, _ = stuck
+    marco = _key(workspace, gtm, "marco")
+    gtm("runs", "answer", f"{run}/3.2-remedy-1", "abort", "--as", "marco", "--reason", "x", "--key", marco)
+    space = Workspace.open(workspace)
+    question = space.journal.question(f"{run}/3.2-remedy-1")
+    body = next(r.body for r in space.journal.records(run) if r.kind == "decision")
+    check_signature(question, body, config=space.config, at=datetime.now(UTC))
+    for field in ("answer", "reason", "change", "substitute", "until"):
+        with pytest.raises(PolicyError, match="over something else than what is decided here"):
+            check_signature(question, {**body, field: "other"}, config=space.config, at=datetime.now(UTC))

@@ -232,6 +232,7 @@ class Stage:
             Remedy(question, answer, Actor(who, "claimed"), "seen to it", **more),
             journal=self.journal,
             plan=self.plans.latest(PLAN_ID).definition,
+            config=self.config,
             now=self.now,
         )
         return self.drive(resumed=True)

@@ -376,7 +376,7 @@ class Trial:
             answer: RemedyAnswer = "abort" if give_up else self.chance.choice(options)
             self.covered[f"answer {answer}"] += 1
             remedy = Remedy(question.question_id, answer, actor, "said", "otherwise", "testing-lead")
-            give_remedy(remedy, journal=self.journal, plan=self.plan, now=self.now)
+            give_remedy(remedy, journal=self.journal, plan=self.plan, config=CONFIG, now=self.now)
             return
         wanted: Answer = "approved" if self.chance.random() < 0.75 and not give_up else "rejected"
         self.covered[f"answer {wanted}"] += 1

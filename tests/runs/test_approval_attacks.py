@@ -25,7 +25,7 @@ from gtm_orchestra.policy.decisions import Actor
 from gtm_orchestra.policy.signatures import new_key, sign, verify
 from gtm_orchestra.runs.effects import Effects
 from gtm_orchestra.runs.questions import Decision, proposed_body, signed
-from gtm_orchestra.runs.signing import claims_of
+from gtm_orchestra.runs.signing import Signer, claims_of
 from gtm_orchestra.state.database import open_database
 from gtm_orchestra.state.journal import Entry, Journal, Question
 from gtm_orchestra.state.ledger import EffectRow, Ledger
@@ -53,8 +53,8 @@ def _asked(root: Path, **fields: Any) -> Shop:  # noqa: ANN401 - fields of a sho
 
 def _token(shop: Shop, who: str = "priya", key: bytes = PRIVATE, question: str = QUESTION) -> str:
     decision = Decision(question, "approved", Actor(who, "claimed"), "read it")
-    options: Any = {"journal": shop.journal, "config": shop.config, "at": shop.now, "nonce": "jti-1"}
-    return signed(decision, key, **options).token
+    options: Any = {"journal": shop.journal, "config": shop.config, "at": shop.now}
+    return signed(decision, Signer(key, "jti-1"), **options).token
 
 
 def _claims(shop: Shop, **changes: Any) -> dict[str, Any]:  # noqa: ANN401 - any claim

@@ -29,7 +29,7 @@ def test_an_approver_is_reminded_once_then_the_deputy_is_asked_then_silence_is_t
     assert stage.tick() == ["priya was reminded of run-1/sign-off, due 2026-11-04 09:00 UTC"]
     assert stage.tick() == []
     stage.pass_time(hours=36)
-    assert stage.tick() == ["run-1/sign-off goes to elena, as deputy of priya: priya did not answer in time"]
+    assert stage.tick() == ["sign-off goes to elena, as deputy of priya: priya did not answer in time"]
     stage.pass_time(days=4)
     assert stage.tick() == [
         "nobody has answered run-1/sign-off: Nothing is signed and nothing changes; the ladder is asked"
@@ -46,7 +46,7 @@ def test_an_approver_is_reminded_once_then_the_deputy_is_asked_then_silence_is_t
 def test_nobody_counts_as_silent_who_was_never_asked(stage: Stage) -> None:
     _asked(stage)
     stage.pass_time(days=20)
-    assert stage.tick() == ["run-1/sign-off goes to elena, as deputy of priya: priya did not answer in time"]
+    assert stage.tick() == ["sign-off goes to elena, as deputy of priya: priya did not answer in time"]
     (question,) = stage.journal.question_list(status="open")
     assert (question.due_at - stage.now).days == 3
 

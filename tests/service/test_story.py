@@ -94,16 +94,17 @@ def test_the_tale_of_a_run_tells_who_did_what_and_why(tmp_path: Path) -> None:
         r"started",
         r"2\.1 profile-definition: personalization-architect at work$",
         r"taken up again",
-        r"2\.1 profile-definition was interrupted \(its process ended\); it is done again",
+        r"2\.1 profile-definition was interrupted \(its process ended\); it begins again",
         r"2\.1 profile-definition ok",
         r"gate-2 \(gate\) ok: go: ",
         r"asked priya to sign off the profiles \(sign-off\)",
         r"goes to elena, as deputy of priya: priya did not answer in time",
         r"elena \(claimed\).* approved \(sign-off\).* Reason: Read it; Priya is ill\.",
-        r"now done",
+        r"status done",
         r"priya \(claimed\) pulled the rip-cord .*: The sample was the wrong month\.",
         r"publish-drafts .* was taken back and is gone",
-        r"now ripped",
+        r"Still live: nothing",
+        r"status ripped",
     ]
     position = 0
     for act in acts:

@@ -55,7 +55,7 @@ def key_id_of(private_key: bytes, keys: Mapping[str, KeySettings], *, handle: st
         if _public(key.public).public_bytes_raw() == mine:
             return key_id
     raise UsageError(
-        f"this key is none of {handle!r}'s in gtm.toml [people.{handle}.keys]",
+        f"this key is none of those in gtm.toml [people.{handle}.keys]",
         hint="use the right file, or add the lines that 'gtm approvals keygen' printed",
     )
 

@@ -74,7 +74,8 @@ def settle_question(question: Question, now: datetime) -> Settled | None:
     }
     due = now + parse_duration(following.within)
     who = " and ".join(following.who)
-    line = f"{question.question_id} goes to {who}, {following.why}: {_names(question)} did not answer in time"
+    about = question.question_id.partition("/")[2]
+    line = f"{about} goes to {who}, {following.why}: {_names(question)} did not answer in time"
     return Settled(replace(question, body=moved, due_at=due), "advanced", question.due_at, line)
 
 

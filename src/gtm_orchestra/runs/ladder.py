@@ -19,14 +19,17 @@ from gtm_orchestra.plans.model import Waiver
 from gtm_orchestra.plans.outcome import Outcome
 from gtm_orchestra.policy.decisions import may_decide
 from gtm_orchestra.runs.courses import as_body, people_of
+from gtm_orchestra.runs.signing import check_signature, signature_of
 from gtm_orchestra.state.journal import Entry, Question
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import PlanDefinition, Task
     from gtm_orchestra.policy.decisions import Actor
     from gtm_orchestra.runs.courses import Step
+    from gtm_orchestra.runs.signing import Signer
     from gtm_orchestra.state.journal import Journal
 
 __all__ = [
@@ -99,11 +102,19 @@ def remedy_question(
     )
 
 
-def give_remedy(remedy: Remedy, *, journal: Journal, plan: PlanDefinition, now: datetime) -> Question:
+def give_remedy(
+    remedy: Remedy,
+    *,
+    journal: Journal,
+    plan: PlanDefinition,
+    config: Config,
+    now: datetime,
+    signer: Signer | None = None,
+) -> Question:
     """Write a person's answer on a failed task, durably, and return the closed question.
 
     Raises:
-        PolicyError: This person is not on the ladder.
+        PolicyError: This person is not on the ladder, or has not signed.
         ConflictError: The question is closed.
         UsageError: No reason, or the answer is not among those offered.
     """
@@ -117,8 +128,12 @@ def give_remedy(remedy: Remedy, *, journal: Journal, plan: PlanDefinition, now: 
         "reason": remedy.reason.strip(),
         "change": remedy.change.strip(),
         "substitute": remedy.substitute,
+        "until": remedy.until.isoformat() if remedy.until else "",
         "binding": "",
     }
+    if signer is not None:
+        body["token"] = signature_of(question, body, config=config, signer=signer, at=now)
+    check_signature(question, body, config=config, at=now)
     entries = [Entry("decision", question.node, body)]
     if remedy.answer == "skip":
         passed = _waivers_behind(plan, question.node, remedy, now=now)

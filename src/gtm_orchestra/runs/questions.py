@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.config import Config
     from gtm_orchestra.plans.model import Gate
     from gtm_orchestra.runs.courses import Step
+    from gtm_orchestra.runs.signing import Signer
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
@@ -170,9 +171,7 @@ def decide(
     return closed
 
 
-def signed(
-    decision: Decision, private_key: bytes, *, journal: Journal, config: Config, at: datetime, nonce: str
-) -> Decision:
+def signed(decision: Decision, signer: Signer, *, journal: Journal, config: Config, at: datetime) -> Decision:
     """Return a decision with its person's signature.
 
     Raises:
@@ -180,7 +179,7 @@ def signed(
     """
     question = journal.question(decision.question_id)
     body = proposed_body(question, decision, config)
-    token = signature_of(question, body, config=config, private_key=private_key, at=at, nonce=nonce)
+    token = signature_of(question, body, config=config, signer=signer, at=at)
     return replace(decision, token=token)
 
 

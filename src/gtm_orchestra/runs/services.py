@@ -364,6 +364,7 @@ class JournalServices:
             "action": question.body["action"],
             "approvers": question.body["approvers"],
             "asked": question.body["asked"],
+            "due_at": question.due_at.isoformat(),
         }
         self._environment.artifacts.sync()
         entry = Entry("question.asked", question.node, body)

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import IntegrityError, PlanFormatError, PolicyError, UsageError
 from gtm_orchestra.plans.graph import dependency_graph
+from gtm_orchestra.plans.model import Waiver
 from gtm_orchestra.plans.reading import definition_from
 from gtm_orchestra.runs.allowances import checked_decision
 from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.questions import authors_of
 from gtm_orchestra.runs.services import output_folder
+from gtm_orchestra.runs.signing import check_waiver
 from gtm_orchestra.state.ledger import Ledger
 from gtm_orchestra.state.plan_store import without_actuals
 
@@ -108,11 +110,16 @@ def _check_decisions(plans: PlanStore, journal: Journal, row: RunRow, config: Co
     answered = [
         q
         for q in journal.question_list(run_id=row.run_id)
-        if q.kind == "approval" and q.status in {"approved", "changes-requested", "rejected"}
+        if q.status in {"approved", "changes-requested", "rejected", "answered"}
     ]
     tokens = [
         bool(checked_decision(q, records, config=config, authors=authors).body.get("token")) for q in answered
     ]
+    for record in records:
+        if record.kind == "waiver" and "token" in record.body:
+            waiver, token = Waiver.model_validate(record.body["waiver"]), str(record.body["token"])
+            check_waiver(row.run_id, waiver, token, config=config, at=record.at, audit=True)
+            tokens.append(bool(token))
     if any(tokens):
         lines.append(f"decisions of {row.run_id}: {sum(tokens)} of {len(tokens)} signed, signatures hold")
     return lines

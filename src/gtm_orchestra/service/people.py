@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -12,10 +12,11 @@ from gtm_orchestra.errors import UsageError
 from gtm_orchestra.plans.model import Waiver
 from gtm_orchestra.runs.clocks import Settled, settle
 from gtm_orchestra.runs.courses import ladder_course, people_of
-from gtm_orchestra.runs.ladder import waive
+from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy, waive
+from gtm_orchestra.runs.signing import Signer, check_waiver, waiver_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
     from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.policy.decisions import Actor
     from gtm_orchestra.runs.driver import Segment
-    from gtm_orchestra.state.journal import Entry, Journal, Question, RunRow
+    from gtm_orchestra.state.journal import Journal, Question, RunRow
+    from gtm_orchestra.state.plan_store import PlanStore
 
-__all__ = ["Ticked", "due_runs", "settle_for", "unavailable_because", "waiver_entry"]
+__all__ = ["People", "Ticked", "due_runs", "settle_for", "unavailable_because"]
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,111 @@ class Ticked:
 
     settled: tuple[Settled, ...]
     segments: tuple[Segment, ...]
+
+
+class People:
+    """What people say of the runs of one workspace, besides approving."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        plans: PlanStore,
+        config: Config,
+        *,
+        actor: Callable[[str | None], Actor],
+        clock: Callable[[], datetime],
+        nonce: Callable[[], str],
+        drive: Callable[[str], Segment],
+    ) -> None:
+        self._journal = journal
+        self._plans = plans
+        self._config = config
+        self._actor = actor
+        self._clock = clock
+        self._nonce = nonce
+        self._drive = drive
+
+    def answer(
+        self,
+        question_id: str,
+        answer: RemedyAnswer,
+        *,
+        reason: str,
+        actor: str | None = None,
+        change: str = "",
+        substitute: str = "",
+        key: bytes | None = None,
+    ) -> Segment:
+        """Answer what becomes of a task that everybody has failed, and drive the run on. Blocks.
+
+        Args:
+            question_id: An open question of kind "remedy".
+            answer: retry, retry-with-change, take-substitute, skip (the gate is waived for 30 days) or abort.
+            reason: Why; the audit trail keeps it.
+            actor: Handle of who answers.
+            change: What is to be done otherwise, for retry-with-change.
+            substitute: Who does it, for take-substitute.
+            key: Their private key (PEM), with which the answer is signed; it is not kept.
+
+        Raises:
+            PolicyError: This person is not on the plan's ladder, or must sign.
+            ConflictError: It is answered already.
+        """
+        question = settle_for(self._journal, question_id, self._clock())
+        give_remedy(
+            Remedy(question_id, answer, self._actor(actor), reason, change, substitute),
+            journal=self._journal,
+            plan=self._plan(question.run_id),
+            config=self._config,
+            now=self._clock(),
+            signer=self._signer(key),
+        )
+        return self._drive(question.run_id)
+
+    def waive(
+        self,
+        run_id: str,
+        gate: str,
+        *,
+        arm: str,
+        reason: str,
+        until: datetime,
+        actor: str | None = None,
+        key: bytes | None = None,
+    ) -> Segment:
+        """Let a gate of a run pass an arm that did not deliver, until a day, and drive the run on. Blocks.
+
+        Raises:
+            PolicyError: This person is not on the plan's ladder, or must sign.
+            UsageError: No such gate or arm, no reason, or it would have expired already.
+        """
+        who, at = self._actor(actor), self._clock()
+        asked = {"gate": gate, "node": arm, "reason": reason, "at": at, "expires_at": until}
+        waiver, plan, signer = _waiver(asked, who), self._plan(run_id), self._signer(key)
+        ladder = people_of(ladder_course(plan.escalation_ladder, self._config, on=at.date()))
+        entry = waive(waiver, who, ladder=ladder, plan=plan)
+        token = waiver_signature(run_id, waiver, config=self._config, signer=signer) if signer else ""
+        check_waiver(run_id, waiver, token, config=self._config, at=at)
+        signed = replace(entry, body={**entry.body, "token": token})
+        self._journal.append(run_id, signed, durable=True)
+        return self._drive(run_id)
+
+    def _plan(self, run_id: str) -> PlanDefinition:
+        return self._plans.latest(self._journal.run(run_id).plan_id).definition
+
+    def _signer(self, key: bytes | None) -> Signer | None:
+        return Signer(key, self._nonce()) if key is not None else None
+
+
+def _waiver(asked: Mapping[str, Any], actor: Actor) -> Waiver:
+    try:
+        return Waiver.model_validate({**asked, "by": actor.handle, "identity": actor.identity})
+    except ValidationError as error:
+        wrong = ", ".join(str(item["loc"][0]) for item in error.errors(include_input=False))
+        raise UsageError(
+            f"no waiver: its {wrong} cannot be read",
+            hint="name a gate, its arm and a reason of a few sentences",
+        ) from error
 
 
 def due_runs(journal: Journal, settled: tuple[Settled, ...], now: datetime) -> tuple[str, ...]:
@@ -52,31 +159,6 @@ def settle_for(journal: Journal, question_id: str, now: datetime) -> Question:
     """
     settle(journal, now, run_id=journal.question(question_id).run_id)
     return journal.question(question_id)
-
-
-def waiver_entry(asked: Mapping[str, Any], actor: Actor, *, plan: PlanDefinition, config: Config) -> Entry:
-    """Return the journal's entry of a waiver by a person on the plan's ladder.
-
-    Args:
-        asked: gate, node, reason, at and expires_at of the `Waiver`.
-        actor: Who waives.
-        plan: The plan whose gate it is.
-        config: Says who stands on the ladder.
-
-    Raises:
-        PolicyError: This person is not on the ladder.
-        UsageError: No such gate or arm, no reason, or it would have expired already.
-    """
-    try:
-        waiver = Waiver.model_validate({**asked, "by": actor.handle, "identity": actor.identity})
-    except ValidationError as error:
-        wrong = ", ".join(str(item["loc"][0]) for item in error.errors(include_input=False))
-        raise UsageError(
-            f"no waiver: its {wrong} cannot be read",
-            hint="name a gate, its arm and a reason of a few sentences",
-        ) from error
-    ladder = people_of(ladder_course(plan.escalation_ladder, config, on=waiver.at.date()))
-    return waive(waiver, actor, ladder=ladder, plan=plan)
 
 
 def unavailable_because(agent: str, config: Config, root: Path, *, now: datetime) -> str:

@@ -22,16 +22,16 @@ from gtm_orchestra.plans.review import Review, review_plan
 from gtm_orchestra.policy.decisions import Actor, resolve_actor
 from gtm_orchestra.runs.clocks import settle
 from gtm_orchestra.runs.driver import Driver, Segment
-from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy
 from gtm_orchestra.runs.projection import project
 from gtm_orchestra.runs.questions import Answer, Decision, decide, signed
 from gtm_orchestra.runs.services import Environment
+from gtm_orchestra.runs.signing import Signer
 from gtm_orchestra.service.audit import Audit
 from gtm_orchestra.service.commands import CommandInputs, parse_inputs
 from gtm_orchestra.service.control import Revise, RunControl
 from gtm_orchestra.service.handlers import load_handlers
 from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
-from gtm_orchestra.service.people import Ticked, due_runs, settle_for, unavailable_because, waiver_entry
+from gtm_orchestra.service.people import People, Ticked, due_runs, settle_for, unavailable_because
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
 from gtm_orchestra.service.retention import Retention
 from gtm_orchestra.service.starting import run_of, start_run
@@ -167,6 +167,19 @@ class Workspace:
             revise=Revise(self.preview, self.plan),
             refresh_view=self.restore_view,
             clock=self._clock,
+        )
+
+    @cached_property
+    def people(self) -> People:
+        """What people say of a run besides approving it: of a failed task, of a failing gate."""
+        return People(
+            self.journal,
+            self.plans,
+            self.config,
+            actor=self.actor,
+            clock=self._clock,
+            nonce=self._nonce,
+            drive=lambda run_id: _blocking(self._driver.drive(run_id, resumed=True)),
         )
 
     @cached_property
@@ -376,7 +389,11 @@ class Workspace:
         decision = Decision(question_id, answer, self.actor(actor), reason)
         if key is not None:
             decision = signed(
-                decision, key, journal=self.journal, config=self.config, at=self._clock(), nonce=self._nonce()
+                decision,
+                Signer(key, self._nonce()),
+                journal=self.journal,
+                config=self.config,
+                at=self._clock(),
             )
         question = decide(
             decision,
@@ -387,54 +404,6 @@ class Workspace:
             clock=self._clock,
         )
         return await self._driver.drive(question.run_id, resumed=True)
-
-    def answer(
-        self,
-        question_id: str,
-        answer: RemedyAnswer,
-        *,
-        reason: str,
-        actor: str | None = None,
-        change: str = "",
-        substitute: str = "",
-        until: datetime | None = None,
-    ) -> Segment:
-        """Answer what becomes of a task that everybody has failed, and drive the run on. Blocks.
-
-        Args:
-            question_id: An open question of kind "remedy".
-            answer: retry, retry-with-change, take-substitute, skip or abort.
-            reason: Why; the audit trail keeps it.
-            actor: Handle of who answers.
-            change: What is to be done otherwise, for retry-with-change.
-            substitute: Who does it, for take-substitute.
-            until: When the waiver of a skip expires; default: in thirty days.
-
-        Raises:
-            PolicyError: This person is not on the plan's ladder.
-            ConflictError: It is answered already.
-        """
-        question = settle_for(self.journal, question_id, self._clock())
-        plan = self.plans.latest(self.journal.run(question.run_id).plan_id).definition
-        remedy = Remedy(question_id, answer, self.actor(actor), reason, change, substitute, until)
-        give_remedy(remedy, journal=self.journal, plan=plan, now=self._clock())
-        return _blocking(self._driver.drive(question.run_id, resumed=True))
-
-    def waive(
-        self, run_id: str, gate: str, *, arm: str, reason: str, until: datetime, actor: str | None = None
-    ) -> Segment:
-        """Let a gate of a run pass an arm that did not deliver, until a day, and drive the run on. Blocks.
-
-        Raises:
-            PolicyError: This person is not on the plan's ladder.
-            UsageError: No such gate or arm, no reason, or it would have expired already.
-        """
-        plan = self.plans.latest(self.journal.run(run_id).plan_id).definition
-        who = self.actor(actor)
-        asked = {"gate": gate, "node": arm, "reason": reason, "at": self._clock(), "expires_at": until}
-        entry = waiver_entry(asked, who, plan=plan, config=self.config)
-        self.journal.append(run_id, entry, durable=True)
-        return _blocking(self._driver.drive(run_id, resumed=True))
 
     def tick(self) -> Ticked:
         """Settle what is due on every open question, and drive the runs that go on because of it. Blocks."""

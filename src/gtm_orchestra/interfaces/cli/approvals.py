@@ -14,6 +14,7 @@ from gtm_orchestra.interfaces.cli.options import (
     actor_option,
     emit,
     json_option,
+    key_option,
     open_workspace,
     workspace_option,
 )
@@ -80,11 +81,7 @@ def _decision(name: str, answer: Answer, line: str) -> None:
         json_option,
         actor_option,
         workspace_option,
-        click.option(
-            "--key",
-            type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
-            help="Your private key: sign the decision with it. It is read, and not kept.",
-        ),
+        key_option,
         click.option("--reason", required=True, help="Why; the audit trail keeps it."),
         click.argument("approval"),
     ):

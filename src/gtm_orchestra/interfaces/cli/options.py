@@ -24,6 +24,7 @@ __all__ = [
     "as_of_option",
     "emit",
     "json_option",
+    "key_option",
     "open_workspace",
     "plain",
     "workspace_option",
@@ -43,6 +44,11 @@ workspace_option = click.option(
 )
 actor_option = click.option("--as", "actor", default=None, help="Your handle in gtm.toml [people].")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+key_option = click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path),
+    help="Your private key: sign the decision with it. It is read, and not kept.",
+)
 as_of_option = click.option(
     "--as-of", default=None, help="The moment that 'now' means, such as 2026-11-01T06:00Z."
 )

@@ -13,6 +13,7 @@ from gtm_orchestra.interfaces.cli.options import (
     actor_option,
     emit,
     json_option,
+    key_option,
     open_workspace,
     workspace_option,
 )
@@ -22,6 +23,8 @@ from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gtm_orchestra.runs.ladder import RemedyAnswer
     from gtm_orchestra.runs.questions import Answer
 
@@ -40,10 +43,11 @@ until_option = click.option(
 @click.option("--change", default="", help="What is to be done otherwise, with retry-with-change.")
 @click.option("--substitute", default="", help="Who does it, with take-substitute.")
 @reason_option
+@key_option
 @actor_option
 @workspace_option
 @json_option
-def answer_question(
+def answer_question(  # noqa: PLR0913 - one argument an option
     workspace: str,
     actor: str | None,
     question: str,
@@ -52,6 +56,7 @@ def answer_question(
     *,
     change: str,
     substitute: str,
+    key: Path | None,
     as_json: bool,
 ) -> int:
     """Say what becomes of a task that its owner and its substitutes have failed.
@@ -60,18 +65,20 @@ def answer_question(
     take-substitute (let the named substitute do it), skip (and waive the gate behind it, for thirty days),
     abort. Of something sent of which nobody can tell whether it arrived: it-happened, it-did-not, abort.
     """
+    private = key.read_bytes() if key is not None else None
     with shown_progress(quiet=as_json) as progress, stoppable() as ending:
         space = open_workspace(workspace, progress=progress, ending=ending)
         if space.journal.question(question).kind == "effect":
-            segment = space.decide(question, cast("Answer", answer), reason=reason, actor=actor)
+            segment = space.decide(question, cast("Answer", answer), reason=reason, actor=actor, key=private)
         else:
-            segment = space.answer(
+            segment = space.people.answer(
                 question,
                 cast("RemedyAnswer", answer),
                 reason=reason,
                 actor=actor,
                 change=change,
                 substitute=substitute,
+                key=private,
             )
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
@@ -83,10 +90,11 @@ def answer_question(
 @click.option("--arm", required=True, help="The task or gate in which the failing arm ends, such as 3.2.")
 @until_option
 @reason_option
+@key_option
 @actor_option
 @workspace_option
 @json_option
-def waive(
+def waive(  # noqa: PLR0913 - one argument an option
     workspace: str,
     actor: str | None,
     run_id: str,
@@ -95,12 +103,21 @@ def waive(
     *,
     until: str,
     reason: str,
+    key: Path | None,
     as_json: bool,
 ) -> int:
     """Let a merge gate pass an arm that did not deliver. Only who stands on the plan's ladder may."""
     with shown_progress(quiet=as_json) as progress, stoppable() as ending:
         space = open_workspace(workspace, progress=progress, ending=ending)
-        segment = space.waive(run_id, gate, arm=arm, reason=reason, until=_moment(until), actor=actor)
+        segment = space.people.waive(
+            run_id,
+            gate,
+            arm=arm,
+            reason=reason,
+            until=_moment(until),
+            actor=actor,
+            key=key.read_bytes() if key is not None else None,
+        )
     report(space, segment, as_json=as_json)
     return exit_code_of(segment)
 

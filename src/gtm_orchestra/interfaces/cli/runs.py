@@ -23,7 +23,7 @@ from gtm_orchestra.interfaces.cli.remedies import answer_question, tick, waive
 from gtm_orchestra.interfaces.cli.ripcord import ripcord
 from gtm_orchestra.interfaces.cli.stopping import stoppable
 from gtm_orchestra.interfaces.cli.story import exit_code_of, exit_code_of_status, question_line
-from gtm_orchestra.interfaces.cli.tale import line_of
+from gtm_orchestra.interfaces.cli.tale import IDENTITIES, line_of
 from gtm_orchestra.service.control import paused_words
 from gtm_orchestra.service.watching import watched
 
@@ -33,6 +33,13 @@ if TYPE_CHECKING:
     from gtm_orchestra.state.journal import Record, RunRow
 
 _LOOK_EVERY_S = 0.5
+
+
+_STATUS_WORDS = {
+    "ripped": "ripped (stopped, and what it did was taken back)",
+    "escalated": "escalated (the ladder is asked)",
+    "superseded": "superseded by a later run",
+}
 
 
 @click.group()
@@ -78,8 +85,10 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
     records = space.journal.records(run_id)
     plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
     lines = [
-        f"{row.run_id}: {row.status}. {row.command} for {row.initiative!r}, revision {row.revision}.",
-        f"Started by {row.started_by}, data as of {row.as_of:%Y-%m-%d %H:%M} UTC.",
+        f"{row.run_id}: {_STATUS_WORDS.get(row.status, row.status)}.",
+        f"{row.command} for the initiative {row.initiative!r}, revision {row.revision} of its plan.",
+        f"Started by {row.started_by}, data as of {row.as_of:%Y-%m-%d %H:%M} UTC. All times are UTC.",
+        IDENTITIES,
         *[f"{record.at:%Y-%m-%d %H:%M:%S}  {line}" for record in records if (line := line_of(record, plan))],
     ]
     lines += [question_line(q) for q in space.journal.question_list(run_id=run_id, status="open")]

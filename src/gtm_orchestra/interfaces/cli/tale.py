@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from gtm_orchestra.plans.model import PlanDefinition
     from gtm_orchestra.state.journal import Record
 
-__all__ = ["line_of"]
+__all__ = ["IDENTITIES", "line_of"]
+
+IDENTITIES = "In brackets behind a person: claimed (named with --as, not proven), os-user (the login name)."
 
 _ANSWERS = {
     "approved": "approved",
@@ -80,7 +82,8 @@ def _asked(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
     _ = node, plan
     who = ", ".join(body.get("asked") or body["approvers"]) or "nobody"
     what = f" to {body['action']}" if body.get("action") else ""
-    return f"asked {who}{what} ({body['question_id'].partition('/')[2]})"
+    due = f", by {body['due_at'][:16].replace('T', ' ')}" if body.get("due_at") else ""
+    return f"asked {who}{what} ({body['question_id'].partition('/')[2]}){due}"
 
 
 def _escalation(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
@@ -112,7 +115,7 @@ def _ripcord(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
 def _ripped(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
     _ = node, plan
     back = ", ".join(body["reverted"]) or "nothing"
-    return f"taken back: {back}. Left: {'; '.join(body['left']) or 'nothing'}"
+    return f"taken back: {back}. Still live: {'; '.join(body['left']) or 'nothing'}"
 
 
 def _rewound(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
@@ -135,12 +138,12 @@ def _moved(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
 
 def _status(node: str, body: Mapping[str, Any], plan: PlanDefinition) -> str:
     _ = node, plan
-    return f"now {body['status']}" + (f": {body['why']}" if body["why"] else "")
+    return f"status {body['status']}" + (f": {body['why']}" if body["why"] else "")
 
 
 _SENTENCES: dict[str, Callable[[str, Mapping[str, Any], PlanDefinition], str]] = {
     "run.started": lambda _node, _body, _plan: "started",
-    "run.resumed": lambda _node, _body, _plan: "taken up again",
+    "run.resumed": lambda _node, _body, _plan: "taken up again; what is finished is not done again",
     "run.status": _status,
     "run.rewound": _rewound,
     "artifacts.pruned": lambda _node, body, _plan: (
@@ -155,7 +158,7 @@ _SENTENCES: dict[str, Callable[[str, Mapping[str, Any], PlanDefinition], str]] =
         f"{_task(node, plan)} attempt {body['attempt']} failed: {body['error']}"
     ),
     "task.interrupted": lambda node, _body, plan: (
-        f"{_task(node, plan)} was interrupted (its process ended); it is done again"
+        f"{_task(node, plan)} was interrupted (its process ended); it begins again"
     ),
     "task.outcome": _outcome,
     "gate.waiting": _gate_waits,
