@@ -60,5 +60,5 @@ def test_a_folder_that_is_a_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(StorageError) as caught:
         replace_file(tmp_path / "no-folder" / "x", b"new")
     assert str(caught.value) == (
-        "x cannot be written or read: File exists; check the disk, then run the same command again"
+        "x cannot be written or read: Not a directory; check the disk, then run the same command again"
     )
