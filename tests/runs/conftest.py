@@ -166,8 +166,10 @@ class Stage:
 
     def another_run(self, run_id: str, *, initiative: str = "PLG") -> None:
         """Start a further run of the plan."""
-        first = self.journal.run("run-1")
-        self.journal.start(replace(first, run_id=run_id, initiative=initiative, seq=0, head="0" * 64))
+        latest = self.plans.latest(PLAN_ID)
+        fields: dict[str, Any] = {"run_id": run_id, "initiative": initiative, "seq": 0, "head": "0" * 64}
+        fields |= {"revision": latest.number, "digest": latest.digest}
+        self.journal.start(replace(self.journal.run("run-1"), **fields))
 
     def change(self, what: str) -> Callable[[int], Change]:
         return lambda n: Change(at=self.now, actor="marco", what=what, why="asked for", revision=n)

@@ -174,3 +174,19 @@ def test_another_initiatives_runs_are_not_counted(stage: Stage) -> None:
     stage.drive()
     stage.another_run("run-2", initiative="Another")
     assert stage.drive("run-2").status == "waiting"
+
+
+def test_of_a_measure_the_history_knows_the_latest(stage: Stage) -> None:
+    _checks(stage, metrics={"violations": 3})
+    stage.start()
+    stage.drive()
+    _checks(stage)
+    trigger = EscalationTrigger(
+        when='metric("consent_violations", history) > 2', action="escalate", why="Still."
+    )
+    stage.plans.revise(
+        stage.definition(escalation_triggers=(trigger,)), expected=1, change=stage.change("a trigger")
+    )
+    stage.another_run("run-2")
+    segment = stage.drive("run-2")
+    assert (segment.status, segment.why) == ("escalated", "Still. Asked: marco.")

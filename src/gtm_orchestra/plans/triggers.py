@@ -9,7 +9,7 @@
 
 `failures`, `blocked`, `sla_missed` and `breaches` are counts; `metric` is a measured figure and `latency` a
 time in milliseconds, such as ``latency("p95") > 250``. The scope is this run, unless the initiative's history
-(all its runs, this one included) is named.
+(all its runs, this one included) is named: counts are then summed, and of a measure the latest known counts.
 """
 
 from __future__ import annotations

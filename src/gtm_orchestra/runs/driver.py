@@ -12,6 +12,7 @@ from gtm_orchestra.errors import BusyError, ConflictError, IntegrityError
 from gtm_orchestra.plans.outcome import Outcome
 from gtm_orchestra.runs.effects import Effects
 from gtm_orchestra.runs.history import History
+from gtm_orchestra.runs.initiative import facts_of_runs
 from gtm_orchestra.runs.projection import approvals_of, project
 from gtm_orchestra.runs.questions import authors_of, supersede
 from gtm_orchestra.runs.ripcord import close_questions, pull, pulled, revert, write_done
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.plans.triggers import Facts
     from gtm_orchestra.state.journal import Question, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
 
@@ -94,7 +96,13 @@ class Driver:
                 raise ConflictError(
                     f"{run_id} was {status}", hint="see 'gtm runs show'; run the command again for a new run"
                 )
-            services = JournalServices(self._environment, run, plan, authors=authors_of(self._plans, run))
+            services = JournalServices(
+                self._environment,
+                run,
+                plan,
+                authors=authors_of(self._plans, run),
+                earlier=lambda: self._earlier_facts(run),
+            )
             try:
                 outcomes = await _invoke(plan, services)
             finally:
@@ -155,6 +163,16 @@ class Driver:
             self._plans, self._environment.journal, plan_id, artifacts=self._environment.artifacts
         )
         self._plans.write_view(plan_id, document.as_json())
+
+    def _earlier_facts(self, run: RunRow) -> tuple[Facts, ...]:
+        environment = self._environment
+        return facts_of_runs(
+            run.initiative,
+            journal=environment.journal,
+            plans=self._plans,
+            artifacts=environment.artifacts,
+            before=run,
+        )
 
     def _definition(self, run: RunRow) -> PlanDefinition:
         revisions = self._plans.revisions(run.plan_id)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.config import parse_duration
 from gtm_orchestra.plans.triggers import Facts, parse_trigger
+from gtm_orchestra.runs.actuals import actuals_of
 from gtm_orchestra.runs.courses import as_body, people_of
 from gtm_orchestra.state.journal import Question
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.runs.courses import Step
     from gtm_orchestra.runs.history import History
 
-__all__ = ["escalation_question", "facts_of", "fired", "moves_figures"]
+__all__ = ["escalation_question", "facts_of", "fired", "moves_figures", "over_history"]
 
 # What the seeds call consent or compliance blockers.
 _COMPLIANCE = frozenset({"consent_gap", "special_category_used"})
@@ -46,7 +47,7 @@ def facts_of(
         plan: The revision that runs.
         history: Of this run.
         results: Of this run, by output_var.
-        earlier: Of the initiative's earlier runs: their counts and this run's are the history's.
+        earlier: Of the initiative's earlier runs, the oldest first: with this run's they are the history's.
     """
     figures: Counter[tuple[str, str]] = Counter()
     for task in plan.tasks:
@@ -58,25 +59,34 @@ def facts_of(
         attribute["required"] and attribute["coverage"] < attribute["coverage_sla"]
         for attribute in results.get("inventory", {}).get("attributes", ())
     )
-    measured: dict[tuple[str, str], float] = {}
+    measured = {("metric", name.replace(" ", "_")): value for name, value in actuals_of(results).items()}
     for result in results.values():
-        for name, count in _numbers(result, "breaches"):
-            figures["breaches", name] += int(count)
+        figures.update(("breaches", name) for name in _breaches(result))
         measured |= {("metric", name): value for name, value in _numbers(result, "metrics")}
         measured |= {("latency", name): value for name, value in _numbers(result, "latency_ms")}
-    found = {(*key, "run"): float(value) for key, value in {**figures, **measured}.items()}
-    earlier = tuple(earlier)
-    return Facts(found | _over_history(found, earlier))
+    found = Facts({(*key, "run"): float(value) for key, value in {**figures, **measured}.items()})
+    return Facts({**found.figures, **over_history((*earlier, found))})
 
 
-def _over_history(found: Mapping[tuple[str, str, str], float], earlier: Sequence[Facts]) -> dict[Any, float]:
-    """Return the counts of all runs together; a figure that each run measures anew has no history."""
-    total: Counter[tuple[str, str, str]] = Counter()
-    for figures in (found, *(facts.figures for facts in earlier)):
-        for (function, name, scope), value in figures.items():
-            if scope == "run" and function in _COUNTS:
-                total[function, name, "history"] += int(value)
-    return dict(total)
+def over_history(runs: Iterable[Facts]) -> dict[tuple[str, str, str], float]:
+    """Return the figures of several runs, the oldest first, together: counts summed, measures the latest."""
+    total: dict[tuple[str, str, str], float] = {}
+    for facts in runs:
+        for (function, name, scope), value in facts.figures.items():
+            if scope == "run":
+                before = total.get((function, name, "history"), 0.0) if function in _COUNTS else 0.0
+                total[function, name, "history"] = before + value
+    return total
+
+
+def _breaches(result: Mapping[str, Any]) -> Iterator[str]:
+    """Return the names of what a result calls breached: a count by name, or a list of entries with a name."""
+    for name, count in _numbers(result, "breaches"):
+        yield from [name] * int(count)
+    listed = result.get("breaches")
+    for breach in listed if isinstance(listed, list) else ():
+        if isinstance(breach, dict) and isinstance(breach.get("name"), str):
+            yield breach["name"]
 
 
 def _blockers(results: Mapping[str, Any]) -> set[str]:

@@ -7,23 +7,20 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gtm_orchestra.plans.triggers import parse_trigger
 from gtm_orchestra.runs.actuals import actuals_of
 from gtm_orchestra.runs.escalation import facts_of
 from gtm_orchestra.runs.history import History
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
-    from gtm_orchestra.plans.model import PlanDefinition
+    from gtm_orchestra.plans.triggers import Facts
     from gtm_orchestra.state.artifacts import ArtifactStore
     from gtm_orchestra.state.journal import Journal, Record, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
 
-__all__ = ["RunFigures", "history_facts", "run_figures"]
-
-_MEASURED = frozenset({"metric", "latency"})
+__all__ = ["RunFigures", "facts_of_runs", "run_figures"]
 
 
 @dataclass(frozen=True)
@@ -73,58 +70,31 @@ def run_figures(run: RunRow, records: Sequence[Record], artifacts: ArtifactStore
     )
 
 
-def history_facts(
-    initiative: str, *, journal: Journal, plans: PlanStore, artifacts: ArtifactStore, command: str = ""
-) -> dict[tuple[str, str, str], float]:
-    """Return figures over all of an initiative's runs, as `Facts` takes them: (function, name, "history").
-
-    Counts are summed over the runs. Of a metric the latest known value counts. A trigger that has fired is a
-    breach of its name: ``breaches("consent")`` counts how often ``blocked("consent") >= 2`` and its like
-    have fired. A result may name breaches of its own: `breaches`, a list of entries with a `name`.
+def facts_of_runs(
+    initiative: str,
+    *,
+    journal: Journal,
+    plans: PlanStore,
+    artifacts: ArtifactStore,
+    before: RunRow | None = None,
+) -> tuple[Facts, ...]:
+    """Return the figures of an initiative's runs, the oldest first, as triggers count them.
 
     Args:
         initiative: Its name as the plans have it.
         journal: All runs of the workspace.
         plans: All plans of the workspace.
         artifacts: Where the results lie; of a run that was pruned only the journal counts.
-        command: Count only runs of this command; default: of all.
+        before: Only runs that were started before this one.
     """
-    figures: dict[tuple[str, str, str], float] = {}
+    found = []
     for row in journal.run_list():
-        if row.initiative != initiative or command not in {"", row.command}:
-            continue
-        plan = next(r for r in plans.revisions(row.plan_id) if r.number == row.revision).definition
-        for (function, name), value in _facts_of_run(plan, journal.records(row.run_id), artifacts).items():
-            key = (function, name, "history")
-            figures[key] = value if function in _MEASURED else figures.get(key, 0.0) + value
-    return figures
-
-
-def _facts_of_run(
-    plan: PlanDefinition, records: Sequence[Record], artifacts: ArtifactStore
-) -> dict[tuple[str, str], float]:
-    history = History.of(records)
-    results = _results(history, artifacts)
-    counted: dict[tuple[str, str], float] = {
-        (function, name): value
-        for (function, name, _scope), value in facts_of(plan, history, results).figures.items()
-    }
-    breaches = Counter(_breached(history.escalations))
-    breaches.update(_named_breaches(results))
-    counted |= {("breaches", name): float(count) for name, count in breaches.items()}
-    counted |= {("metric", name.replace(" ", "_")): value for name, value in actuals_of(results).items()}
-    return counted
-
-
-def _breached(escalations: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    return (parse_trigger(str(body["trigger"])).name for body in escalations)
-
-
-def _named_breaches(results: Mapping[str, Any]) -> Iterable[str]:
-    for result in results.values():
-        for breach in result.get("breaches", ()) if isinstance(result, dict) else ():
-            if isinstance(breach, dict) and isinstance(breach.get("name"), str):
-                yield breach["name"]
+        is_later = before is not None and (row.created_at > before.created_at or row.run_id == before.run_id)
+        if row.initiative == initiative and not is_later:
+            plan = next(r for r in plans.revisions(row.plan_id) if r.number == row.revision).definition
+            history = History.of(journal.records(row.run_id))
+            found.append(facts_of(plan, history, _results(history, artifacts)))
+    return tuple(found)
 
 
 def _results(history: History, artifacts: ArtifactStore) -> dict[str, Any]:

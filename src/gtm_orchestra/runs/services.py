@@ -109,8 +109,10 @@ class JournalServices:
         plan: PlanDefinition,
         *,
         authors: Collection[str] = (),
+        earlier: Callable[[], tuple[Facts, ...]] = lambda: (),
     ) -> None:
         self._environment = environment
+        self._earlier = earlier
         self._authors = authors or (run.started_by,)
         self._effects = Effects(environment, run, plan, self._authors)
         self._run = run
@@ -484,20 +486,8 @@ class JournalServices:
     @cached_property
     def _earlier_facts(self) -> tuple[Facts, ...]:
         """The figures of the initiative's earlier runs, if a trigger asks for its history."""
-        if not any(parse_trigger(t.when).scope == "history" for t in self._plan.escalation_triggers):
-            return ()
-        rows = self._journal.run_list()
-        mine = [
-            r for r in rows if r.initiative == self._run.initiative and r.created_at <= self._run.created_at
-        ]
-        found = []
-        for row in mine:
-            if row.run_id != self._run.run_id:
-                history = History.of(self._journal.records(row.run_id))
-                kept = {o.output_var: o.output for o in history.outcomes.values() if o.usable and o.output}
-                there = {v: self._document(sha) for v, sha in kept.items() if self._is_there(sha)}
-                found.append(facts_of(self._plan, history, there))
-        return tuple(found)
+        asked = any(parse_trigger(t.when).scope == "history" for t in self._plan.escalation_triggers)
+        return self._earlier() if asked else ()
 
     def _escalate(self, trigger: EscalationTrigger) -> None:
         now = self._environment.clock()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.errors import IntegrityError
 from gtm_orchestra.reports.tables import csv_bytes
-from gtm_orchestra.runs.initiative import history_facts, run_figures
+from gtm_orchestra.runs.escalation import over_history
+from gtm_orchestra.runs.initiative import facts_of_runs, run_figures
 from gtm_orchestra.service.inspection import Verification, verify_plan
 
 if TYPE_CHECKING:
@@ -114,8 +115,9 @@ class Audit:
 
     def totals(self, initiative: str) -> dict[str, float]:
         """Return what an initiative's runs come to together, as triggers count it: ``failures("qa")`` → 2."""
-        facts = history_facts(initiative, journal=self._journal, plans=self._plans, artifacts=self._artifacts)
-        return {f'{function}("{name}")': value for (function, name, _), value in sorted(facts.items())}
+        runs = facts_of_runs(initiative, journal=self._journal, plans=self._plans, artifacts=self._artifacts)
+        total = sorted(over_history(runs).items())
+        return {f'{function}("{name}")': value for (function, name, _), value in total}
 
     def _rows(self, initiative: str | None) -> Iterator[TrailRow]:
         for plan_id in self._plans.ids():
