@@ -181,9 +181,7 @@ def test_of_a_measure_the_history_knows_the_latest(stage: Stage) -> None:
     stage.start()
     stage.drive()
     _checks(stage)
-    trigger = EscalationTrigger(
-        when='metric("consent_violations", history) > 2', action="escalate", why="Still."
-    )
+    trigger = EscalationTrigger(when='metric("violations", history) > 2', action="escalate", why="Still.")
     stage.plans.revise(
         stage.definition(escalation_triggers=(trigger,)), expected=1, change=stage.change("a trigger")
     )
