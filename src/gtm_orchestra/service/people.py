@@ -16,7 +16,7 @@ from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy, waive
 from gtm_orchestra.runs.signing import Signer, check_waiver, waiver_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
     from pathlib import Path
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.state.journal import Journal, Question, RunRow
     from gtm_orchestra.state.plan_store import PlanStore
 
-__all__ = ["People", "Ticked", "due_runs", "settle_for", "unavailable_because"]
+__all__ = ["People", "Ticked", "due_runs", "settle_for", "silence_reverts", "unavailable_because"]
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,16 @@ def due_runs(journal: Journal, settled: tuple[Settled, ...], now: datetime) -> t
     waiting = [row for row in journal.run_list() if row.status in {"waiting", "escalated"}]
     overdue = [row.run_id for row in waiting if _gate_is_due(journal, row, now)]
     return tuple(dict.fromkeys([*moved, *overdue]))
+
+
+def silence_reverts(settled: Iterable[Settled]) -> dict[str, str]:
+    """Return run → why, for the runs in which everybody's silence means that what they did is taken back."""
+    return {
+        s.question.run_id: f"nobody answered {s.question.question_id.partition('/')[2]}, "
+        "and the plan says that silence there takes back what is live"
+        for s in settled
+        if s.change == "silent" and s.question.body.get("silence") == "revert"
+    }
 
 
 def settle_for(journal: Journal, question_id: str, now: datetime) -> Question:

@@ -7,6 +7,7 @@ import getpass
 import json
 import os
 import secrets
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from gtm_orchestra.audience.request.kpis import check_metrics
 from gtm_orchestra.config import is_countable, load_config
-from gtm_orchestra.errors import ConflictError, IntegrityError, PolicyError, UsageError
+from gtm_orchestra.errors import BusyError, ConflictError, IntegrityError, PolicyError, UsageError
 from gtm_orchestra.plans.diff import diff_definitions
 from gtm_orchestra.plans.model import Change
 from gtm_orchestra.plans.names import checked_initiative
@@ -31,7 +32,14 @@ from gtm_orchestra.service.commands import CommandInputs, parse_inputs
 from gtm_orchestra.service.control import Revise, RunControl
 from gtm_orchestra.service.handlers import load_handlers
 from gtm_orchestra.service.inspection import Verification, draw, edited_definition, verify_plan
-from gtm_orchestra.service.people import People, Ticked, due_runs, settle_for, unavailable_because
+from gtm_orchestra.service.people import (
+    People,
+    Ticked,
+    due_runs,
+    settle_for,
+    silence_reverts,
+    unavailable_because,
+)
 from gtm_orchestra.service.planning import data_sources_of, known_names, plan_from, refuse_blockers
 from gtm_orchestra.service.retention import Retention
 from gtm_orchestra.service.starting import run_of, start_run
@@ -409,8 +417,21 @@ class Workspace:
         """Settle what is due on every open question, and drive the runs that go on because of it. Blocks."""
         now = self._clock()
         settled = settle(self.journal, now)
-        due = due_runs(self.journal, settled, now) if self.control.paused() is None else ()
-        return Ticked(settled, tuple(_blocking(self._driver.drive(run_id, resumed=True)) for run_id in due))
+        if self.control.paused() is not None:
+            return Ticked(settled, ())
+        reverts, segments = silence_reverts(settled), []
+        for run_id in due_runs(self.journal, settled, now):
+            why = reverts.get(run_id)
+            # A run that another process drives sees for itself what has been settled.
+            with suppress(BusyError):
+                segments.append(
+                    _blocking(
+                        self._driver.ripcord(run_id, why=why, by="gtm", identity="clock")
+                        if why
+                        else self._driver.drive(run_id, resumed=True)
+                    )
+                )
+        return Ticked(settled, tuple(segments))
 
     def questions(self, *, every: bool = False) -> tuple[Question, ...]:
         """Return the questions that wait for a person; with `every`, the closed ones too."""
