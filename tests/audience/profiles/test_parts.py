@@ -143,6 +143,7 @@ def test_a_column_named_status_is_no_lifecycle_unless_its_values_say_so() -> Non
         ("last_name", "string"),
         ("lastmodifieddate", "timestamp"),
         ("newsletter_opt_in", "boolean"),
+        ("Receive Review/Abandoned Cart Emails?", "boolean"),
         ("is_customer", "boolean"),
         ("email_status", "string"),
         ("order_id", "number"),

@@ -151,7 +151,7 @@ def test_a_state_of_consent_is_a_snapshot_whatever_it_is_called_and_never_safe_t
     )
     assert config.channels["email"].purpose == "email-marketing"
     kept = {name: is_safe(a) for name, a in config.attributes.items() if "status" in name or "opt" in name}
-    assert kept == {"email_subscription_status": False, "email_opt_out": False}
+    assert kept == {"marketing_status": False, "email_subscription_status": False, "email_opt_out": False}
 
 
 def test_a_french_shop_says_consent_in_its_own_words(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from gtm_orchestra.audience.wording import tokens_of
 from gtm_orchestra.config import AttributeSettings, AttributeType, parse_duration
 from gtm_orchestra.warehouse.proposals.business import is_automatic
+from gtm_orchestra.warehouse.proposals.consent_words import read_consent
 from gtm_orchestra.warehouse.proposals.lexicon import find_concept
 from gtm_orchestra.warehouse.proposals.names import words as header_words
 
@@ -223,7 +224,9 @@ def read_signals(
     ours = any(_concept_of(name, settings) in _OUR_SIDE | _OWNED for name, settings in catalog.items())
     for fact in facts:
         settings = catalog.get(fact.name)
-        if settings is not None and settings.event is not None:
+        if settings is not None and _says_who_agreed(fact.name, settings):
+            signal = None
+        elif settings is not None and settings.event is not None:
             signal = _behavioural(fact, settings)
         elif ours and _is_logged_activity(fact.name, settings):
             # Where sales owns the record, or plans and counts calls, the last activity is the last of these.
@@ -233,6 +236,14 @@ def read_signals(
         if signal is not None:
             found.append(signal)
     return tuple(sorted(found, key=lambda signal: (signal.role, signal.attribute)))
+
+
+def _says_who_agreed(name: str, settings: AttributeSettings) -> bool:
+    """Return whether an attribute is a state or time of consent, which never makes a profile."""
+    if settings.sensitivity_note.lower().startswith("consent"):
+        return True
+    said = read_consent(_plain_words(settings.column or name)) if settings.type == "boolean" else None
+    return said is not None and not said.weak
 
 
 def _concept_of(name: str, settings: AttributeSettings | None) -> str:

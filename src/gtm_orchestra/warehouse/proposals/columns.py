@@ -5,28 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords, purpose_of, read_consent
+from gtm_orchestra.warehouse.proposals.consent_columns import CONSENT_NOTE, consent_state, consent_time
 from gtm_orchestra.warehouse.proposals.lexicon import Concept, find_concept, is_business_word
 from gtm_orchestra.warehouse.proposals.names import fold
-from gtm_orchestra.warehouse.proposals.sensitive import proxy_category, special_category, special_values
-from gtm_orchestra.warehouse.proposals.value_words import NO, UNDECIDED, YES
+from gtm_orchestra.warehouse.proposals.sensitive import (
+    names_secret,
+    proxy_category,
+    special_category,
+    special_values,
+)
 
 if TYPE_CHECKING:
     from gtm_orchestra.config import AttributeType, Sensitivity
+    from gtm_orchestra.warehouse.proposals.consent_words import ConsentWords
     from gtm_orchestra.warehouse.proposals.dates import DateReading
     from gtm_orchestra.warehouse.proposals.measures import ColumnMeasure
 
-__all__ = ["CONSENT_NOTE", "ColumnReading", "read_column", "speaks_of_consent"]
-
-# In the catalog it keeps a column from being accepted in bulk; see `catalog.is_safe`.
-CONSENT_NOTE = "consent: it says whom to address, not whom to target"
-# Words of a mailing list, both ways.
-_SUBSCRIBING = frozenset({
-    "subscribed", "unsubscribed", "not subscribed", "non-subscribed", "never_subscribed", "never subscribed",
-    "angemeldet", "abgemeldet", "abonniert", "inscrit", "desinscrit", "abonne", "desabonne", "suscrito",
-    "dado de baja", "aangemeld", "afgemeld", "uitgeschreven", "opted in", "opted out",
-    "opted-in", "opted-out",
-})  # fmt: skip
+__all__ = ["ColumnReading", "read_column"]
 
 # The words that `warehouse.values.as_boolean` reads.
 _TRUTH = frozenset({"true", "t", "yes", "y", "1", "false", "f", "no", "n", "0"})
@@ -68,49 +63,6 @@ _SOMEBODY_ELSE = frozenset(
 )
 # Digits that are names, not quantities: nobody adds them up.
 _CODES = frozenset({"postal_code", "phone", "national_id", "iban", "vat_id", "group_id"})
-# Words that only consent has; "active" and "yes" mean other things too.
-_TELLING = frozenset(
-    {
-        "subscribed",
-        "unsubscribed",
-        "granted",
-        "denied",
-        "withdrawn",
-        "revoked",
-        "objected",
-        "optin",
-        "optout",
-        "angemeldet",
-        "abgemeldet",
-        "abonniert",
-        "no consent",
-        "not subscribed",
-        "consented",
-        "inscrit",
-        "desinscrit",
-        "abonne",
-        "desabonne",
-        "suscrito",
-        "aangemeld",
-        "afgemeld",
-    }
-) | {"opted in", "opted out", "opt-in", "opt-out", "opted_in", "opted_out"}
-# Verbs of agreement and refusal; "newsletter sent at" has none.
-_AGREEING = frozenset({
-    "optin", "optedin", "optout", "optedout", "consent", "consented", "permission", "accepted", "accepts",
-    "agreed", "subscribed", "unsubscribed", "einwilligung", "eingewilligt", "zustimmung", "zugestimmt",
-    "widerspruch", "widerrufen", "abgemeldet", "consentement", "consenti", "consentimiento",
-    "toestemming", "aangemeld", "afgemeld", "objected",
-})  # fmt: skip
-_LISTS = frozenset({"newsletter", "infolettre", "boletin", "nieuwsbrief", "rundbrief"})
-_SENDING = frozenset({
-    "last", "sent", "send", "opened", "open", "clicked", "click", "received", "next", "dernier",
-    "derniere", "letzter", "letzte", "ultimo", "ultima", "laatste", "campaign", "delivered", "bounced",
-})  # fmt: skip
-_WHEN = frozenset({
-    "add", "added", "at", "on", "date", "time", "timestamp", "ts", "since", "datum", "zeitpunkt", "am",
-    "seit", "le", "el", "op", "fecha",
-})  # fmt: skip
 _SPEAKING = {
     "email": ("email", "e-mail address"),
     "ip": ("ip", "network address"),
@@ -219,16 +171,16 @@ def read_column(measure: ColumnMeasure) -> ColumnReading:
         problem=problem,
         unit=_unit(measure),
     )
-    special = _special(reading)
-    if special is not None:
-        return special
+    settled = _secret(reading) or _special(reading)
+    if settled is not None:
+        return settled
     by_value = _by_value(reading)
-    named = _by_name(reading) or _consent_time(reading)
-    consent = _consent(reading, named)
+    named = _by_name(reading) or consent_time(reading)
+    consent = consent_state(reading, named)
     if named is not None and named.concept in {"lead_status", "status", "segment"}:
         named = _stage_by_values(reading) or named
     found = consent or by_value or named or _stage_by_values(reading) or _generic(reading)
-    if found.concept in {"consent", "consent_status"}:
+    if found.concept in {"consent", "consent_status", "granted_at", "withdrawn_at"}:
         found = replace(found, note=CONSENT_NOTE)
     proxy = proxy_category(measure.words)
     if proxy is not None:
@@ -302,6 +254,25 @@ def _unit(measure: ColumnMeasure) -> str:
         "dollars": "USD",
     }
     return next((codes[word] for word in measure.words if word in codes), "")
+
+
+def _secret(reading: ColumnReading) -> ColumnReading | None:
+    """Return a password, token or key, in clear or hashed: nothing may be built on it."""
+    measure = reading.measure
+    written = measure.reading is not None and measure.reading.form == "secret"
+    if not written and (measure.type != "string" or not names_secret(measure.words)):
+        return None
+    how = "its values have the form of one" if written else "named so"
+    return replace(
+        reading,
+        concept="secret",
+        label="a secret",
+        type=None,
+        sensitivity="personal",
+        evidence=f"{how}; {reading.evidence}",
+        confidence=_SURE,
+        problem=f"a password, token or key ({how}): it is never taken over",
+    )
 
 
 def _special(reading: ColumnReading) -> ColumnReading | None:
@@ -473,85 +444,6 @@ def _plausible(concept: Concept, measure: ColumnMeasure) -> bool:
     if name == "event_name":
         return measure.distinct <= max(_EVENT_NAMES, measure.filled // 3)
     return name != "country" or measure.distinct <= _COUNTRIES
-
-
-def _consent(reading: ColumnReading, named: ColumnReading | None) -> ColumnReading | None:
-    measure = reading.measure
-    if named is not None and named.concept in {
-        "granted_at",
-        "withdrawn_at",
-        "confirmed_at",
-        "consent_proof",
-        "marketing_contact_status",
-        "email_verified",
-    }:
-        return None
-    said = read_consent(measure.words)
-    two_valued = measure.binary or speaks_of_consent(measure)
-    subscribing = len({fold(value.strip()) for value in measure.vocabulary} & _SUBSCRIBING) > 1
-    if (
-        said is None
-        and two_valued
-        and ((named is not None and named.concept == "consent_status") or subscribing)
-    ):
-        said = ConsentWords(purpose_of(measure.words) or "general", inverted=False, weak=True)
-    if said is not None and not two_valued and not said.weak and _few_words(measure):
-        return replace(
-            reading,
-            concept="consent_status",
-            label=f"state of consent for {said.purpose}, in words that are not known",
-            sensitivity="unknown",
-            confidence=_WEAK,
-            evidence=f"named as consent; {reading.evidence}",
-        )
-    if said is None or not two_valued:
-        return None
-    if subscribing and said.purpose in {"general", "marketing"}:
-        # Only mail is subscribed to.
-        said = replace(said, purpose="email-marketing")
-    if said.weak and {fold(value) for value in measure.vocabulary} & _TELLING:
-        said = replace(said, weak=False)
-    which = "an objection (yes means no)" if said.inverted else "an agreement"
-    return replace(
-        reading,
-        concept="consent",
-        label=f"{which} for {said.purpose}",
-        sensitivity="internal",
-        consent=said,
-        confidence=_WEAK if said.weak else 0.9,
-        evidence=f"named as {which}, two-valued; {reading.evidence}",
-    )
-
-
-def _few_words(measure: ColumnMeasure) -> bool:
-    return measure.shape in {"text", "flag"} and 0 < measure.distinct <= _STAGES
-
-
-def _consent_time(reading: ColumnReading) -> ColumnReading | None:
-    """Return a time of agreement or refusal, such as "marketing_opt_in_at": evidence of consent."""
-    measure = reading.measure
-    listed = bool(set(measure.words) & _LISTS) and not set(measure.words) & _SENDING
-    agreeing = listed or bool(set(measure.words) & _AGREEING)
-    if measure.shape != "time" or not agreeing or not set(measure.words) & _WHEN:
-        return None
-    said = read_consent(tuple(word for word in measure.words if word not in _WHEN))
-    if said is None:
-        return None
-    what = "refused" if said.inverted else "agreed to"
-    return replace(
-        reading,
-        concept="withdrawn_at" if said.inverted else "granted_at",
-        label=f"when {said.purpose} was {what}: evidence of consent",
-        sensitivity="internal",
-        evidence=f"named as the time of consent for {said.purpose}; {reading.evidence}",
-        confidence=_LIKELY,
-    )
-
-
-def speaks_of_consent(measure: ColumnMeasure) -> bool:
-    """Return whether the few values are words for yes, no and undecided."""
-    folded = {fold(value) for value in measure.vocabulary}
-    return bool(folded) and folded <= YES | NO | UNDECIDED and bool(folded & (YES | NO))
 
 
 def _generic(reading: ColumnReading) -> ColumnReading:  # noqa: C901 - one branch per kind of value

@@ -50,6 +50,14 @@ _NO_CONSENT = frozenset(
         "doi",
         "confirmed",
         "contract",
+        "reason",
+        "reasons",
+        "grund",
+        "abmeldegrund",
+        "motif",
+        "motivo",
+        "raison",
+        "reden",
     }
 )
 _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
@@ -69,6 +77,7 @@ _PURPOSES: tuple[tuple[str, frozenset[str]], ...] = (
 # Mail that is none for marketing: who refuses it has refused nothing else.
 _TOPICS: tuple[tuple[str, frozenset[str]], ...] = (
     ("product-updates", frozenset("product products release releases changelog roadmap beta feature features produkt produktneuheiten produktupdates produit producto".split())),
+    ("cart-reminders", frozenset("cart basket abandoned warenkorb panier carrito winkelwagen".split())),
     ("surveys", frozenset("survey surveys feedback research nps review reviews umfrage umfragen enquete encuesta enquetes".split())),
     ("event-invitations", frozenset("event events webinar webinars veranstaltung veranstaltungen evenements eventos".split())),
     ("service-messages", frozenset("service services transactional billing invoice invoices account security support notification notifications alert alerts order orders shipping system servicemails facturation".split())),
@@ -82,6 +91,23 @@ _MARKETING = frozenset(
     "tous todos todas alle global ads".split()
 )
 _ASIDE = frozenset("contact customer user is has of to from for all the a do not status date".split())
+# "Receive offers by e-mail?": a wish for mail is an agreement to it, whatever the mail is about.
+_WISHES = frozenset(
+    "receive receives receiving want wants get accept accepts optin subscribe subscribes erhalten empfangen bekommen "
+    "zusenden wunscht mochte recevoir recoit souhaite accepter recibir recibe desea quiere aceptar ontvangen ontvangt "
+    "wenst accepteren".split()
+)
+# "Can send e-mail" may be what a user of the product is allowed to do.
+_SENDING_WISHES = frozenset("send envoyer enviar senden sturen schicken".split())
+_MEDIA = frozenset(
+    "mail mails email emails emailing emailings sms text texts textmessage newsletter newsletters mailing mailings whatsapp push "
+    "message messages nachrichten call calls post marketing offers angebote offres ofertas aanbiedingen updates werbung correo "
+    "correos courriel courriels infolettre boletin nieuwsbrief rundbrief".split()
+)
+_NO_WISH = frozenset(
+    "last first next sent received opened clicked count number num total days date at time frequency format type language day "
+    "provider platform list address id name can max min anzahl nombre numero aantal".split()
+)
 # Words that name a purpose by themselves.
 PURPOSE_WORDS = frozenset(word for _, known in _PURPOSES for word in known)
 _WEAK = frozenset(
@@ -137,6 +163,14 @@ def purpose_of(header: tuple[str, ...]) -> str | None:
     return next((name for name, known in _PURPOSES if set(header) & known), None)
 
 
+def _wish(header: tuple[str, ...]) -> str:
+    """Return the verb by which a header asks for mail, calls or messages; "" if it does not."""
+    said = set(header)
+    if said & _NO_WISH or not said & _MEDIA:
+        return ""
+    return next((word for word in header if word in _WISHES | _SENDING_WISHES), "")
+
+
 def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     """Return what a header says about consent, or None.
 
@@ -152,13 +186,15 @@ def read_consent(header: tuple[str, ...]) -> ConsentWords | None:
     padded = f" {' '.join(header)} "
     negative = [phrase for phrase in _NEGATIVE if f" {phrase} " in padded]
     positive = [phrase for phrase in _POSITIVE if f" {phrase} " in padded]
-    if not negative and not positive:
+    wish = _wish(header) if not negative and not positive else ""
+    if not negative and not positive and not wish:
         return None
+    positive += [wish] if wish else []
     purpose = purpose_of(header)
     if purpose in {"email-marketing", None} and not set(header) & _MARKETING:
         purpose = next((name for name, known in _TOPICS if set(header) & known), purpose)
     hits = {*negative, *positive}
-    weak = hits <= _WEAK and purpose is None
+    weak = (hits <= _WEAK and purpose is None) or wish in _SENDING_WISHES
     if purpose in {"email-marketing", "phone-marketing"} and hits <= {
         "ok",
         "accepted",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gtm_orchestra.warehouse.proposals.business import channels_of
 from gtm_orchestra.warehouse.proposals.consent_words import OTHER_MAIL
-from gtm_orchestra.warehouse.proposals.exclusions import exclusion
+from gtm_orchestra.warehouse.proposals.exclusions import OBJECTIONS, Exclusion, exclusion, unsubscribed
 from gtm_orchestra.warehouse.proposals.names import fold, slug, words
 from gtm_orchestra.warehouse.proposals.proposal import ColumnProposal
 from gtm_orchestra.warehouse.proposals.value_words import NO, OUT, YES
@@ -51,18 +51,6 @@ _FIXED = frozenset(
         ),
     }
 )
-_OBJECTIONS: dict[str, list[str]] = {
-    "email-marketing": ["email"],
-    "newsletter": ["email"],
-    "ads": ["ads"],
-    "phone-marketing": ["sales"],
-    "sales-contact": ["sales"],
-    "sms-marketing": ["sales"],
-    "whatsapp-marketing": ["sales"],
-    "postal-marketing": ["sales"],
-    "personalization": ["web", "in-app"],
-    "analytics": ["web", "in-app"],
-}
 # A log of fewer people than consent must be known for is a list of readers, not the record of all.
 _FEW_LOGGED = 0.95
 _GIVEN_YES, _GIVEN_NO = ("yes", "true", "1"), ("no", "false", "0")
@@ -113,8 +101,7 @@ class Entries:
                 self.formats[role][name] = reading.format
             if role == "people" and usable and (purpose := self._snapshot(reading)):
                 consent = purpose
-                if reading.consent is not None and reading.consent.inverted:
-                    attribute = self._objection(found, reading)
+                attribute = self._refusing(found, reading)
             elif role in {"people", "accounts"} and usable and meaning not in _NO_ATTRIBUTE:
                 attribute = self._attribute(found, reading)
                 self._keep_out(reading, attribute)
@@ -255,6 +242,16 @@ class Entries:
         self.attributes[name] = self._settings(reading, found.role, reading.measure.name)
         return name
 
+    def _refusing(self, found: RoleReading, reading: ColumnReading) -> str:
+        """Keep out who refused by a column of consent, and return the attribute that says so, if any."""
+        if reading.consent is not None and reading.consent.inverted:
+            return self._objection(found, reading)
+        if unsubscribed(reading, "") is None:
+            return ""
+        attribute = self._attribute(found, reading)
+        self._suppress(unsubscribed(reading, attribute), attribute)
+        return attribute
+
     def _objection(self, found: RoleReading, reading: ColumnReading) -> str:
         """Keep out who objected, on the channels of that purpose: an agreement elsewhere does not undo it."""
         name = self._attribute(found, reading)
@@ -272,7 +269,7 @@ class Entries:
             if not condition[name]["$in"]:
                 return name
         settings: dict[str, Any] = {"condition": condition, "reason": f"objected: {reading.measure.name}"}
-        channels = _OBJECTIONS.get(said.purpose)
+        channels = OBJECTIONS.get(said.purpose)
         if channels:
             settings["channels"] = channels
         self.suppressions[f"objected_{slug(reading.measure.plain_name or reading.measure.name)}"] = settings
@@ -280,7 +277,9 @@ class Entries:
 
     def _keep_out(self, reading: ColumnReading, attribute: str) -> None:
         """Keep out staff, tests, dead addresses and deleted records where a column says who they are."""
-        found = exclusion(reading, attribute) if attribute else None
+        self._suppress(exclusion(reading, attribute) if attribute else None, attribute)
+
+    def _suppress(self, found: Exclusion | None, attribute: str) -> None:
         if found is None:
             return
         settings: dict[str, Any] = {"condition": found.condition, "reason": found.reason}

@@ -8,15 +8,30 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from gtm_orchestra.warehouse.proposals.consent_words import OTHER_MAIL, purpose_of, read_consent
 from gtm_orchestra.warehouse.proposals.names import fold
-from gtm_orchestra.warehouse.proposals.value_words import YES
+from gtm_orchestra.warehouse.proposals.value_words import DEPARTED, OUT, YES
 
 if TYPE_CHECKING:
     from gtm_orchestra.warehouse.connection import Warehouse
     from gtm_orchestra.warehouse.proposals.columns import ColumnReading
     from gtm_orchestra.warehouse.proposals.readings import TableReading
 
-__all__ = ["Exclusion", "exclusion", "own_domain"]
+__all__ = ["OBJECTIONS", "Exclusion", "exclusion", "own_domain", "unsubscribed"]
+
+# Purpose → channels on which an objection to it holds; one to anything else holds on all.
+OBJECTIONS: dict[str, list[str]] = {
+    "email-marketing": ["email"],
+    "newsletter": ["email"],
+    "ads": ["ads"],
+    "phone-marketing": ["sales"],
+    "sales-contact": ["sales"],
+    "sms-marketing": ["sales"],
+    "whatsapp-marketing": ["sales"],
+    "postal-marketing": ["sales"],
+    "personalization": ["web", "in-app"],
+    "analytics": ["web", "in-app"],
+}
 
 _STAFF = frozenset(
     "mitarbeiter mitarbeiterin mitarbeitende mitarbeiterinnen angestellte personal belegschaft intern "
@@ -32,6 +47,19 @@ _STAFF = frozenset(
     "internal user",
     "compte test",
 }
+_WHEN = frozenset("at on date time timestamp ts datum am le el op fecha last changed".split())
+_UNSUBSCRIBING = (
+    "unsub",
+    "abmeld",
+    "abgemeld",
+    "desinscr",
+    "desabonn",
+    "baja",
+    "afmeld",
+    "afgemeld",
+    "uitgeschr",
+    "uitschr",
+)
 _GROUPS = frozenset({"segment", "tags", "persona"})
 _FLAGS = frozenset({"is_test", "bounced", "is_gone"})
 _SITES = frozenset({"first_conversion", "page_url"})
@@ -55,6 +83,8 @@ def exclusion(reading: ColumnReading, attribute: str) -> Exclusion | None:
     measure = reading.measure
     if reading.concept == "deleted_at" and 0 < measure.coverage < _MOST:
         return Exclusion({attribute: {"$exists": True}}, f"deleted: {measure.name}", reading.evidence)
+    if reading.concept == "withdrawn_at" and measure.filled:
+        return _withdrawn(reading, attribute)
     if reading.concept in _FLAGS:
         condition = _yes(reading, attribute)
         if condition is None:
@@ -71,6 +101,38 @@ def exclusion(reading: ColumnReading, attribute: str) -> Exclusion | None:
                 f"{words} in {measure.name!r}: staff or tests by that word",
             )
     return None
+
+
+def _withdrawn(reading: ColumnReading, attribute: str) -> Exclusion | None:
+    """Return who has a time of withdrawal: it denies the medium it speaks of, whatever else was agreed to."""
+    header = tuple(word for word in reading.measure.words if word not in _WHEN)
+    said = read_consent(header)
+    purpose = said.purpose if said is not None else purpose_of(header) or "general"
+    if purpose in OTHER_MAIL:
+        return None
+    # Only mail is unsubscribed from.
+    if purpose == "general" and any(word.startswith(_UNSUBSCRIBING) for word in header):
+        purpose = "email-marketing"
+    channels = tuple(OBJECTIONS.get(purpose, ()))
+    return Exclusion(
+        {attribute: {"$exists": True}},
+        f"withdrew consent: {reading.measure.name}",
+        reading.evidence,
+        channels,
+    )
+
+
+def unsubscribed(reading: ColumnReading, attribute: str) -> Exclusion | None:
+    """Return who left by the words of a column of list states: no general agreement undoes that."""
+    said, measure = reading.consent, reading.measure
+    gone = sorted(value for value in measure.vocabulary if fold(value.strip()) in DEPARTED | OUT)
+    if said is None or said.inverted or said.purpose in OTHER_MAIL or not gone or reading.type != "string":
+        return None
+    channels = tuple(OBJECTIONS.get(said.purpose, ()))
+    words = ", ".join(repr(value) for value in gone)
+    return Exclusion(
+        {attribute: {"$in": gone}}, f"unsubscribed: {measure.name}", f"{words} in {measure.name!r}", channels
+    )
 
 
 def _yes(reading: ColumnReading, attribute: str) -> dict[str, Any] | None:

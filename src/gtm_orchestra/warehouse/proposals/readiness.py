@@ -121,6 +121,7 @@ def next_steps(proposal: Proposal, measured: Mapping[str, ConsentMeasure]) -> tu
 
 def _consent_steps(config: Config, measured: Mapping[str, ConsentMeasure]) -> list[str]:
     floor, steps = config.consent.integrity_floor, []
+    ready = [c for c, settings in config.channels.items() if settings.purpose in measured]
     for purpose, found in measured.items():
         channels = [c for c, settings in config.channels.items() if settings.purpose == purpose]
         if found.integrity >= floor or not channels:
@@ -138,8 +139,8 @@ def _consent_steps(config: Config, measured: Mapping[str, ConsentMeasure]) -> li
             steps.append(
                 f"say what {snapshot.column!r} covers: its name says no purpose, so it opens no channel; "
                 "where it is what people agreed to be addressed by, name that purpose under the channel"
+                + (f"; not under {_and(ready)}, whose own consent is known" if ready else "")
             )
-    ready = [c for c, settings in config.channels.items() if settings.purpose in measured]
     nameless = [channel for channel in ready if not config.channels[channel].system]
     if nameless:
         steps.append(

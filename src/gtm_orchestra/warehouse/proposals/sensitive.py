@@ -1,6 +1,6 @@
 """Special categories of personal data (Art. 9 GDPR) and their proxies, by header and by value."""
 
-# ruff: noqa: E501 - a word list is read and extended by line, one category per block
+# ruff: noqa: E501, SIM905 - a word list is read and extended by line, one category per block
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gtm_orchestra.warehouse.proposals.names import fold
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["proxy_category", "special_category", "special_values"]
+__all__ = ["names_secret", "proxy_category", "special_category", "special_values"]
 
 # A stem at the start of a word; phrases are written out with their spaces.
 _STEMS: dict[str, tuple[str, ...]] = {
@@ -21,7 +21,7 @@ _STEMS: dict[str, tuple[str, ...]] = {
         "diagnos", "disabilit", "disabled person", "handicap", "illness", "disease", "medical", "medication", "medicine",
         "prescription", "symptom", "pregnan", "embaraz", "enceinte", "grossesse", "zwanger", "maladie", "sante", "salud",
         "enfermedad", "discapaci", "gezondheid", "ziekte", "medicijn", "medikament", "medicament", "salute", "malattia",
-        "blood type", "blood group", "blutgruppe", "groupe sanguin", "grupo sanguineo", "bloedgroep", "bmi", "diabet",
+        "blood type", "blood group", "blutgruppe", "groupe sanguin", "grupo sanguineo", "bloedgroep", "bmi", "diabet", "psorias", "eczem", "ekzem", "dyslex",
         "health condition", "health status", "health insurance", "health issue", "health concern", "health plan",
         "health data", "mental health", "chronic", "patient", "genetic", "genetisch", "genetique", "dna", "vaccin",
         "impf", "hiv", "beperking", "therapie", "therapy", "arbeidsongeschikt", "pathology", "patholog", "medisch",
@@ -65,6 +65,13 @@ _HARMLESS = (
     "sante compte", "salud cuenta", "raza perro", "dog breed",
 )  # fmt: skip
 _PROXIES: dict[str, tuple[str, ...]] = {
+    "health": (
+        "accessibil", "access requirement", "access need", "access support", "special need", "special requirement", "additional need",
+        "support need", "reasonable adjustment", "barrierefrei", "barrierearm", "unterstutzungsbedarf", "besondere bedurfnisse", "besoins particuliers",
+        "besoins specifiques", "necesidades especiales", "toegankelijk", "speciale behoefte", "assistive", "skin concern", "skin condition", "skin problem", "hautproblem",
+        "hautzustand", "hautbedurfnis", "probleme peau", "probleme de peau", "problema piel", "problema de piel", "huidprobleem", "huidaandoening",
+        "hair loss", "haarausfall", "mobility aid", "fertility", "sleep problem", "pain area", "wellness concern", "body concern", "beschwerden", "health goal",
+    ),
     "ethnicity": (
         "nationality", "citizenship", "nationalitat", "staatsangehorigkeit", "staatsburgerschaft", "nationalite",
         "nacionalidad", "nationaliteit", "place of birth", "birth place", "birthplace", "geburtsort", "geburtsland",
@@ -243,6 +250,25 @@ _VALUE_STEMS: dict[str, tuple[str, ...]] = {
     ),
     "religion": ("halal", "kosher", "koscher", "casher", "cacher", "kashrut", "koosjer", "ramadan", "jain"),
 }  # fmt: skip
+# Names of illnesses and of what people with a disability need. Two of them in one column speak of health,
+# whatever else it holds: nobody lists "Psoriasis" and "Eczema", or "Hearing loop" and "Large print", otherwise.
+_CONDITIONS = (
+    "psorias", "schuppenflechte", "eczem", "ekzem", "eccema", "eczeem", "neurodermit", "rosacea", "couperose", "dermatit",
+    "acne", "akne", "vitiligo", "alopecia", "hyperpigment", "diabet", "asthm", "asma ", "astma", "epilep", "migrain", "migran", "celiac", "coeliac",
+    "zoliak", "coeliaq", "celiaq", "arthrit", "artrit", "arthros", "artros", "rheuma", "reuma", "fibromyalg", "osteopor", "parkinson", "alzheim", "dement",
+    "demence", "multiple scleros", "multiple skleros", "crohn", "colitis", "hepatit", "hypertens", "bluthochdruck", "cancer", "krebs ", "kanker",
+    "depressi", "anxiety disorder", "angststor", "bipolar", "schizo", "autis", "adhd", "adhs", "tdah", "dyslex", "dislex", "legasthen", "dyscalcul",
+    "dyskalkul", "dyspra", "anorex", "bulimi", "eating disorder", "insomnia", "infertil", "endometrio", "menopaus", "hiv ", "copd", "lupus", "burnout",
+    "wheelchair", "rollstuhl", "rolstoel", "fauteuil roulant", "silla de ruedas", "walking frame", "rollator", "mobility impair", "reduced mobility", "gehbehind", "mobilite reduite", "movilidad reducida",
+    "step free", "blind ", "braille", "deaf ", "deafblind", "gehorlos", "schwerhorig", "horgerat", "horbehind", "malentendant", "sourd ", "sordo ", "sorda ", "doof ",
+    "slechthorend", "slechtziend", "malvoyant", "ciego ", "aveugle", "sehbehind", "sehschwach", "low vision", "colour blind", "color blind", "farbenblind", "visual impair", "visually impair",
+    "vision impair", "hearing impair", "hearing loop", "hearing aid", "hearing loss", "hard of hearing", "induction loop", "induktionsschleife", "screen read", "screenread", "vorleseprogramm", "bildschirmleser",
+    "lecteur d ecran", "lector de pantalla", "schermlezer", "sign language", "bsl ", "asl interpreter", "gebardensprach", "langue des signes", "lengua de signos",
+    "gebarentaal", "guide dog", "assistance dog", "blindenhund", "assistenzhund", "large print", "grossdruck", "high contrast", "hoher kontrast", "contraste eleve", "alto contraste",
+    "reduced motion", "learning disab", "learning difficult", "lernbehind", "speech impair", "neurodiver",
+)  # fmt: skip
+# Headers under which one such word is enough.
+_HEALTH = "health"
 # What people leave out of their food because of an illness; alone it may be a taste.
 _DIET_STEMS = (
     "gluten",
@@ -257,6 +283,36 @@ _DIET_STEMS = (
 )
 _DIET = "religion or health"
 _ENOUGH = 0.5
+
+
+_SECRETS = frozenset(
+    {
+        "password", "passwords", "passwd", "pwd", "passphrase", "passcode", "passwort", "kennwort", "wachtwoord", "contrasena",
+        "secret", "salt", "pin", "cvv", "cvc",
+    }
+)  # fmt: skip
+_SECRET_PHRASES = (
+    "mot de passe", "mot passe", "access token", "refresh token", "auth token", "authentication token", "api token", "api key", "apikey", "reset token", "password token",
+    "confirmation token", "verification token", "invitation token", "unlock token", "session token", "remember token", "remember me token",
+    "csrf token", "id token", "bearer token", "login token", "private key", "secret key", "otp secret", "totp secret", "mfa secret", "recovery code", "recovery codes",
+    "backup codes", "otp backup codes", "unsubscribe token", "push token", "device token", "zugangstoken",
+)  # fmt: skip
+# A password of a person and what was done with it: "password reset count" is none.
+_ABOUT_SECRETS = frozenset(
+    "at on date time count changed updated expires expired set enabled required has is last strength policy sent number reset attempts".split()
+)
+
+
+def names_secret(header: tuple[str, ...]) -> bool:
+    """Return whether a header names a password, token or key, in clear or hashed.
+
+    >>> names_secret(("encrypted", "password")), names_secret(("password", "changed", "at"))
+    (True, False)
+    """
+    text = f" {' '.join(header)} "
+    if any(f" {phrase} " in text for phrase in _SECRET_PHRASES):
+        return not set(header) & (_ABOUT_SECRETS - {"reset"})
+    return bool(set(header) & _SECRETS) and not set(header) & _ABOUT_SECRETS and "code" not in header
 
 
 def special_category(header: tuple[str, ...]) -> str | None:
@@ -301,6 +357,9 @@ def special_values(values: Iterable[str], header: tuple[str, ...] = ()) -> str |
             " and ".join(_named_in(folded, {**_VALUE_STEMS, "health": _VALUE_STEMS["health"] + _DIET_STEMS}))
             or None
         )
+    conditions = [value for value in folded if _named_in({value}, {_HEALTH: _CONDITIONS})]
+    if len(conditions) > 1 or (conditions and proxy_category(header) == _HEALTH):
+        return _HEALTH
     if len(folded) < 2:  # noqa: PLR2004 - one word proves nothing
         return None
     for category, known in _VALUES.items():
@@ -314,7 +373,7 @@ def special_values(values: Iterable[str], header: tuple[str, ...] = ()) -> str |
 
 def _named_in(values: Iterable[str], stems: Mapping[str, tuple[str, ...]]) -> list[str]:
     """Return the categories that some of these values name by the start of a word, sorted."""
-    padded = [f" {' '.join(re.findall(r'[a-z0-9]+', value))}" for value in values]
+    padded = [f" {' '.join(re.findall(r'[a-z0-9]+', value))} " for value in values]
     return sorted(
         category
         for category, starts in stems.items()

@@ -1,5 +1,7 @@
 """Which table plays which role, by what its columns are and by what its values refer to."""
 
+# ruff: noqa: E501, SIM905 - a word list is read and extended by line
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -37,6 +39,9 @@ _PERSONAL = frozenset(
     }
 )
 _RECEIVED = frozenset({"received", "collector", "collected", "tracked", "ingested"})
+_WHEN = frozenset(
+    "date at on time timestamp ts last changed updated change update since datum am zeitpunkt le fecha op modified set".split()
+)
 _ORDER_STATES = frozenset({"fulfillment_status", "status", "payment_status"})
 _NAMED_ONLY = 0.6
 _LEFT = frozenset(
@@ -297,7 +302,7 @@ def _consents(table: TableReading, person: Link, people: RoleReading) -> RoleRea
     # Of several states that the list shows, the one that knows both answers for most rows.
     status = max(agreed, key=lambda c: (c.measure.distinct > 1, c.measure.filled, c.confidence), default=None)
     status = status or table.find("consent_status", "status")
-    at = _when(table, "consents")
+    at = (_time_of(table, status) if status is not None else None) or _when(table, "consents")
     gone = table.find("withdrawn_at")
     if at is None:
         return f"it looks like consents, but no usable column says when{_unreadable(table)}"
@@ -338,6 +343,17 @@ def _consents(table: TableReading, person: Link, people: RoleReading) -> RoleRea
     return RoleReading(
         "consents", table, columns, said, min(0.9, 0.5 + 0.4 * person.share), constants, _by(person)
     )
+
+
+def _time_of(table: TableReading, status: ColumnReading) -> ColumnReading | None:
+    """Return the time whose name is that of the status with a word for when: "Email Status Date"."""
+    said = set(status.measure.words)
+    found = [
+        c
+        for c in table.columns
+        if c.type == "timestamp" and not c.problem and said < set(c.measure.words) <= said | _WHEN
+    ]
+    return max(found, key=lambda c: c.measure.filled) if found else None
 
 
 def _names_purposes(column: ColumnReading) -> bool:

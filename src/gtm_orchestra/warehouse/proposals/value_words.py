@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-__all__ = ["COUNTRY_CODES", "CURRENCIES", "NO", "OUT", "UNDECIDED", "VOID_ORDER", "YES"]
+__all__ = [
+    "COUNTRY_CODES", "CURRENCIES", "DEPARTED", "NO", "OUT", "UNDECIDED", "UNREACHED", "VOID_ORDER", "YES",
+]  # fmt: skip
 
 YES = frozenset({
     "yes", "y", "true", "t", "1", "on", "ja", "j", "wahr", "oui", "vrai", "si", "verdadero", "waar", "sim", "x",
@@ -27,21 +29,46 @@ NO = frozenset({
     "non_subscribed", "opted out of all", "do not contact", "do not email", "do not call", "keine einwilligung",
     "keine zustimmung", "non consenti", "pas de consentement", "sin consentimiento", "geen toestemming", "non abonne",
     "non abonnee", "non inscrit", "non inscrite", "no suscrito", "niet aangemeld", "niet ingeschreven", "blacklisted",
-    "blocklisted", "blocked", "suppressed", "spam complaint", "reported spam", "marked as spam",
+    "blocklisted", "blocked", "suppressed", "spam complaint", "reported spam", "marked as spam", "dada de baja",
 })  # fmt: skip
 # Neither yes nor no: an address that was typed into a form but never confirmed has not agreed.
 UNDECIDED = frozenset({
     "pending", "cleaned", "bounced", "bounce", "hard bounce", "soft bounce", "unknown", "unconfirmed", "not confirmed",
     "unverified", "awaiting confirmation", "none", "na", "n/a", "transactional", "archived", "not set", "expired",
-    "deleted", "complained", "invalid", "open", "requested", "invited",
+    "deleted", "complained", "invalid", "junk", "spam", "hard bounced", "soft bounced", "unzustellbar", "rebotado", "open", "requested", "invited",
     "ausstehend", "unbestatigt", "nicht bestatigt", "offen", "unbekannt", "wartet auf bestatigung", "angefragt",
     "en attente", "non confirme", "non confirmee", "a confirmer", "pendiente", "no confirmado", "sin confirmar",
     "por confirmar", "in afwachting", "onbevestigd", "niet bevestigd", "openstaand",
 })  # fmt: skip
 # No answer, but nobody to address either: in a column of consent it counts as a no.
 OUT = frozenset(
-    {"archived", "cleaned", "bounced", "bounce", "hard bounce", "complained", "deleted", "invalid"}
+    {
+        "archived",
+        "cleaned",
+        "bounced",
+        "bounce",
+        "hard bounce",
+        "complained",
+        "deleted",
+        "invalid",
+        "junk",
+        "spam",
+        "hard bounced",
+        "unzustellbar",
+        "rebotado",
+    }
 )
+# Only a mailing list is left with these words: beside them "active" means that somebody is still on it.
+DEPARTED = frozenset({
+    "unsubscribed", "opted out", "opted-out", "opted_out", "abgemeldet", "ausgetragen", "desinscrit", "desinscrite",
+    "desabonne", "desabonnee", "dado de baja", "dada de baja", "afgemeld", "uitgeschreven",
+})  # fmt: skip
+# States of an address that mail does not reach; two of them speak of a mailing list too.
+UNREACHED = frozenset({
+    "bounced", "bounce", "hard bounce", "hard bounced", "soft bounce", "soft bounced", "unconfirmed", "cleaned", "complained", "spam",
+    "spam complaint", "marked as spam", "junk", "unbestatigt", "non confirme", "sin confirmar", "no confirmado", "onbevestigd",
+    "rebotado", "unzustellbar", "blocked", "blocklisted", "blacklisted",
+})  # fmt: skip
 # Starts of words that say that an order did not stand: cancelled, returned, paid back.
 VOID_ORDER = (
     "error", "erreur", "fehlgeschlagen", "echec", "echoue", "fallido", "mislukt", "abandon", "draft", "checkout-draft",

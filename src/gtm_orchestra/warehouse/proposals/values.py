@@ -1,5 +1,7 @@
 """What the values of a text column are, by their form: addresses, times, numbers, yes and no, prose."""
 
+# ruff: noqa: E501 - a pattern is read by line
+
 from __future__ import annotations
 
 import ipaddress
@@ -26,6 +28,7 @@ Form = Literal[
     "hash",
     "iban",
     "card",
+    "secret",
     "date",
     "number",
     "boolean",
@@ -42,6 +45,11 @@ _SIGNS = {"€": "EUR", "$": "USD", "£": "GBP", "zł": "PLN", "kr": "", "CHF": 
 
 _EMAIL = re.compile(r"^[^@\s,;]+@[^@\s,;]+\.[A-Za-z]{2,}$")
 _URL = re.compile(r"^(?:https?://|www\.)\S+$|^/[\w\-./%?=&#]*$", re.IGNORECASE)
+# bcrypt, argon2, scrypt, crypt, PBKDF2 of Django and Werkzeug, JSON web tokens, keys of payment and cloud services.
+_SECRET = re.compile(
+    r"^(?:\$2[abxy]?\$\d\d\$|\$argon2|\$scrypt\$|\$[156]\$|\$pbkdf2|\$7\$|\$P\$|\$H\$|pbkdf2[_:]|scrypt:|bcrypt_?sha256\$|argon2\$|\{S?SHA\d*\}"
+    r"|eyJ[\w-]{8,}\.eyJ|(?:sk|rk|pk)_(?:live|test)_|gh[pousr]_\w{20}|xox[abpr]-|AKIA[0-9A-Z]{16}|-----BEGIN )"
+)
 _UUID = re.compile(r"^\{?[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\}?$", re.IGNORECASE)
 _HASH = re.compile(r"^(?:[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64})$", re.IGNORECASE)
 _PHONE = re.compile(
@@ -136,6 +144,7 @@ def read_values(counts: Mapping[str, int]) -> ValueReading:  # noqa: PLR0911 - o
 def _known_form(values: list[str]) -> ValueReading | None:
     tests: tuple[tuple[Form, Callable[[str], bool]], ...] = (
         ("email", lambda value: _EMAIL.match(value) is not None),
+        ("secret", lambda value: _SECRET.match(value) is not None),
         ("uuid", lambda value: _UUID.match(value) is not None),
         ("hash", lambda value: _HASH.match(value) is not None),
         ("ip", _is_ip),
