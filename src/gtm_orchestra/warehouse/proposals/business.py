@@ -1,5 +1,7 @@
 """Metrics, channels, business time zone and currency, as far as the data says anything about them."""
 
+# ruff: noqa: SIM905 - lists of words
+
 from __future__ import annotations
 
 from collections import Counter
@@ -309,6 +311,17 @@ def _likely_activation(names: Iterable[tuple[str, float]]) -> tuple[str, str] | 
     return made or onboarding
 
 
+# A channel with a word of its own needs no other consent; beside these words it is not about being addressed.
+_OWN_WORDS = {"in-app": ("in app", "inapp"), "web": ("onsite", "on site", "website personalization")}
+_NOT_ADDRESSING = frozenset("analytics tracking cookies cookie statistics statistik measurement".split())
+
+
+def _named_itself(channel: str, purpose: str) -> bool:
+    said = f" {' '.join(words(purpose))} "
+    own = any(f" {word} " in said for word in _OWN_WORDS.get(channel, ()))
+    return own and not set(said.split()) & _NOT_ADDRESSING
+
+
 def channels_of(purpose: str) -> frozenset[str]:
     """Return the channels that a purpose of processing speaks of, by its words."""
     said = set(words(purpose)) | {purpose}
@@ -316,7 +329,9 @@ def channels_of(purpose: str) -> frozenset[str]:
         # Who agreed to a call has not agreed to mail, though both are marketing.
         return frozenset({"sales"}) if said & _SPOKEN else frozenset()
     return frozenset(
-        channel for channel, (default, hints) in _CHANNEL_PURPOSES.items() if said & {default, *hints}
+        channel
+        for channel, (default, hints) in _CHANNEL_PURPOSES.items()
+        if said & {default, *hints} or _named_itself(channel, purpose)
     )
 
 
@@ -332,7 +347,8 @@ def propose_channels(
     found: dict[str, tuple[dict[str, Any], str, float]] = {}
     for channel, (default, hints) in _CHANNEL_PURPOSES.items():
         speaking = [p for p in sorted(purposes) if channel in channels_of(p)]
-        matching = [p for hint in (default, *hints) for p in speaking if hint in words(p) or hint == p]
+        own = [p for p in speaking if _named_itself(channel, p)]
+        matching = own or [p for hint in (default, *hints) for p in speaking if hint in words(p) or hint == p]
         settings: dict[str, Any] = {
             "purpose": matching[0] if matching else default,
             "places": ["browser"] if channel == "web" else ["server"] if channel == "in-app" else ["batch"],

@@ -475,6 +475,8 @@ def _generic(reading: ColumnReading) -> ColumnReading:  # noqa: C901 - one branc
         2, _CATEGORY_SHARE * measure.filled
     ):
         label = "a category"
+    elif measure.reading is not None and measure.reading.form == "list":
+        label = "several choices of a list"
     if not label:
         return replace(reading, problem=reading.problem or "neither its name nor its values tell what it is")
     return replace(

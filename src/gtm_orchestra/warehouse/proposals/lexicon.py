@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from gtm_orchestra.warehouse.proposals.dialects import MORE_PHRASES
-from gtm_orchestra.warehouse.proposals.names import words
+from gtm_orchestra.warehouse.proposals.names import plural_free, words
 
 if TYPE_CHECKING:
     from gtm_orchestra.config import Sensitivity
@@ -290,6 +290,12 @@ _UNITS = frozenset(
     "cents cent eur usd gbp chf euro euros dollars pct utc gmt ms millis milliseconds sec secs seconds us micros "
     "epoch unix ts timestamp iso iso8601 local".split()
 )
+_TAX = frozenset(
+    "tax taxes vat gst tva iva mwst ust btw steuer steuern impuestos impuesto taxe sales".split()
+)
+_WITH = frozenset("inc incl including included with inkl inklusive avec con toutes incluidos".split())
+_UNTAXED = frozenset("ex exc excl excluding without exkl zzgl ohne hors sin zonder ht netto net".split())
+_TAXED = frozenset("ttc ht gross net brutto netto bruto neto".split())
 _JOINED_ADJECTIVES = ("haupt", "unter", "ober", "lieblings", "hoofd", "sub", "lievelings", "gesamt")
 # Say nothing alone: only the table around them tells.
 _BARE = frozenset({("id",), ("key",), ("number",), ("name",), ("code",), ("type",), ("uid",), ("nr",)})
@@ -348,6 +354,16 @@ def find_concept(  # noqa: C901, PLR0911 - one way out per way to say it
         stripped = stripped[:-1]
         if (concept := known.get(stripped)) is not None:
             return concept, 0.8
+    if (untaxed := _without_tax(stripped)) != stripped and (found := find_concept(untaxed)) is not None:
+        # Of two totals the one with tax is what was paid.
+        return found[0], 0.75 if set(stripped) & _UNTAXED else 0.85
+    # A list of scores names the kind second: "Score: Engagement".
+    if (
+        len(stripped) > 1
+        and stripped[0] == "score"
+        and (concept := known.get((*stripped[1:], "score"))) is not None
+    ):
+        return concept, 0.85
     # Shops write the number first: id_order, N° facture.
     if (
         len(stripped) > 1
@@ -366,6 +382,16 @@ def find_concept(  # noqa: C901, PLR0911 - one way out per way to say it
     return None
 
 
+def _without_tax(header: tuple[str, ...]) -> tuple[str, ...]:
+    """Return a header without what it says about tax at its end: "Order Total (inc tax)"."""
+    rest = header
+    if len(rest) > 2 and rest[-1] in _TAX and rest[-2] in _WITH | _UNTAXED:  # noqa: PLR2004 - "total inc tax"
+        rest = rest[:-2]
+    elif len(rest) > 1 and rest[-1] in _TAXED:
+        rest = rest[:-1]
+    return rest
+
+
 def is_business_word(word: str) -> bool:
     """Return whether a word says nothing delicate about a person; a compound of such words does not either.
 
@@ -373,7 +399,7 @@ def is_business_word(word: str) -> bool:
     (True, False)
     """
     known = _business_words()
-    if word in known:
+    if word in known or plural_free(word) in known:
         return True
     for cut in range(_SHORTEST, len(word) - _SHORTEST + 1):
         head, tail = word[:cut], word[cut:]
@@ -404,6 +430,8 @@ def _business_words() -> frozenset[str]:
         "basket wishlist checkout return exchange store shop location branch filiale magasin tienda winkel push sms "
         "enterprise theme verified company business linked exposed changed captured mapped merged matched stitched assigned touched suspected mode notification notifications app web mobile desktop onboarding activation adoption retention churn upsell "
         "warenkorb wert korb gutschein lager rabatt panier carrito winkelwagen konto artikel filter liste "
+        "score scores points rating engagement attended joined watched registered submitted booked participated training course "
+        "workshop event meeting session login visit call ticket review survey video lesson module article post reply comment "
         "cross sell expansion renewal invoice payment credit".split()
     )
     return frozenset((harmless - delicate) | extra | FILLERS)

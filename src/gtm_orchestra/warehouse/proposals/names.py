@@ -49,6 +49,7 @@ _JOINED = {
     "sign up": "signup",
     "log in": "login",
     "zip code": "zipcode",
+    "mw st": "mwst",
     "post code": "postcode",
     "time stamp": "timestamp",
     "e commerce": "ecommerce",

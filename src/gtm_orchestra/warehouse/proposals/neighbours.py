@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.warehouse.proposals.lexicon import find_concept
+from gtm_orchestra.warehouse.proposals.value_words import CURRENCIES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,9 @@ def _with_mark(column: ColumnMeasure, mark: str, by: str) -> ColumnMeasure:
         mark, why = _OTHER[reading.thousands], f"{reading.thousands!r} parts thousands, as counts are whole"
     elif mark:
         why = f"{mark!r} is the decimal mark, as {by!r} shows"
+    elif reading.thousands and reading.unit in CURRENCIES:
+        mark = _OTHER[reading.thousands]
+        why = f"{reading.thousands!r} parts thousands: money in groups of three digits, never with cents"
     else:
         return column
     return replace(column, reading=replace(reading, decimal=mark), settled=why)

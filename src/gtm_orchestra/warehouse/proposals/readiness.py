@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from gtm_orchestra.errors import SourceError
-from gtm_orchestra.warehouse.proposals.tables import VOID
+from gtm_orchestra.warehouse.proposals.tables import ONLY_PEOPLE, VOID
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -178,6 +178,13 @@ def _workspace_steps(proposal: Proposal) -> list[str]:
 def _table_steps(proposal: Proposal) -> list[str]:
     config, steps = proposal.config, []
     zones: dict[str, list[str]] = {}
+    for name, why in proposal.tables_without_role.items():
+        if ONLY_PEOPLE in why:
+            steps.append(
+                f"give {name} an account: {why[why.index(ONLY_PEOPLE) :]}; make a view that adds the key of "
+                "each person's company, map that key as account of [tables.people] too, and the view as "
+                "[tables.opportunities]"
+            )
     for path, found in proposal.evidence.items():
         if path.startswith("tables.") and found.confidence < _UNCERTAIN:
             steps.append(f"check [{path}]: {found.text}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gtm_orchestra.warehouse.connection import Warehouse
     from gtm_orchestra.warehouse.proposals.columns import ColumnReading
 
-__all__ = ["VOID", "assign_roles"]
+__all__ = ["ONLY_PEOPLE", "VOID", "assign_roles"]
 
 _PERSONAL = frozenset(
     {
@@ -48,6 +48,7 @@ _LEFT = frozenset(
     {"unsubscribed", "cleaned", "bounced", "suppressed", "suppression", "optout", "optedout", "abgemeldet"}
 )
 VOID = "left out"
+ONLY_PEOPLE = "it names only people, by"
 _FEW_COLUMNS = 7
 _TWO_IDS_AND_TIMES = 4
 _PURPOSES = 30
@@ -387,7 +388,11 @@ def _opportunities(table: TableReading, person: Link | None, account: Link | Non
             for what, found in (("a key", key), ("an amount", amount), ("an account", account))
             if found is None
         ]
-        return f"it looks like opportunities, but lacks {' and '.join(missing)}"
+        said = f"it looks like opportunities, but lacks {' and '.join(missing)}"
+        if missing == ["an account"] and person is not None:
+            # A deal is won with a company: without one nobody can tell whose money it is.
+            said += f"; {ONLY_PEOPLE} {person.column!r}"
+        return said
     columns = {"key": key.measure.name, "account": account.column, "amount": amount.measure.name}
     for meaning, concepts in (
         ("stage", ("opportunity_stage", "status")),

@@ -38,6 +38,7 @@ Form = Literal[
     "zone",
     "json",
     "prose",
+    "list",
     "code",
 ]
 
@@ -60,6 +61,8 @@ _LOCALE = re.compile(r"^[a-z]{2}(?:[-_][A-Z]{2})$")
 _ZONE = re.compile(
     r"^(?:Africa|America|Antarctica|Asia|Atlantic|Australia|Europe|Indian|Pacific)/[A-Za-z_+\-/]+$"
 )
+# How ActiveCampaign and its kind write several choices: ||Finance||Safety||.
+_CHOICES = re.compile(r"^\|\|[^|]+(?:\|\|[^|]+)*\|\|$")
 _PLAIN = re.compile(r"^[+-]?\d+(?:\.\d+)?$")
 _DOT = re.compile(r"^[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?$|^[+-]?\d+\.\d+$")
 _COMMA = re.compile(r"^[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d+)?$|^[+-]?\d+,\d+$")
@@ -119,6 +122,8 @@ def read_values(counts: Mapping[str, int]) -> ValueReading:  # noqa: PLR0911 - o
     known = _known_form(values)
     if known is not None:
         return known
+    if _share(values, lambda value: _CHOICES.match(value) is not None) >= _MOST:
+        return ValueReading("list")
     truth = _read_truth(values)
     if truth is not None:
         return truth
