@@ -24,6 +24,8 @@ from gtm_orchestra.config import AttributeSettings, AttributeType
 if TYPE_CHECKING:
     from tests.audience.profiles.conftest import Company
 
+    from gtm_orchestra.audience.profiles.reading import Reading
+
 SCHEMA: dict[str, AttributeType] = {"plan": "string", "visits": "number", "paid": "boolean"}
 
 
@@ -240,3 +242,32 @@ def test_candidates_of_one_id_always_mean_the_same_people(
         for left, right in pairwise(by_key):
             if left.key == right.key:
                 assert [c.condition for c in left.clauses] == [c.condition for c in right.clauses], left.key
+
+
+def _read(signals: list[Signal]) -> Reading:
+    return read(
+        signals,
+        as_of=datetime(2026, 6, 30, tzinfo=UTC),
+        people=1_000,
+        distributions={
+            s.attribute: Distribution(1_000, 800, 500, (1.0, 5.0, 20.0, 60.0, 90.0), 100) for s in signals
+        },
+        values={s.attribute: {"trial": 400, "customer": 200} for s in signals if s.role == "stage"},
+    )  # fmt: skip
+
+
+def test_dormant_users_beside_dormant_customers_are_those_that_are_no_customers(saas: Company) -> None:
+    signals = list(read_signals(saas.inventory().attributes, saas.config.attributes))
+    dormant = [one for one in candidates(_read(signals)) if one.name == "Dormant users"]
+    assert [one.about for one in dormant] == ["Users that are no customers who have been away for long"]
+    assert any("trial" in str(clause.condition) for clause in dormant[0].clauses)
+
+
+def test_a_score_says_nothing_of_when_somebody_was_active() -> None:
+    signals = [
+        Signal("depth", "score_engagement", "number", kind="response"),
+        Signal("tenure", "created_at", "timestamp"),
+    ]
+    names = [one.name for one in candidates(_read(signals))]
+    assert "On file, score of 0" in names
+    assert not [name for name in names if "lately" in name]

@@ -102,6 +102,7 @@ def _habits(reading: Reading) -> Iterator[Candidate]:
         (reading.quiet(kind), reading.deep(kind)),
         parent=f"Quiet {noun}",
     )
+    scored = reading.is_scored(kind)
     never = "never" if reading.tells_never(kind) else "not lately"
     # Leads of a CRM never signed up for anything.
     product = bool({"trial", "free"} & reading.stages.keys())
@@ -109,17 +110,20 @@ def _habits(reading: Reading) -> Iterator[Candidate]:
     unseen = (reading.settled(), reading.never(kind))
     yield from offer(
         68 if product or not staged else 85,
-        f"Signed up, {never} active" if product else f"On file, {never} active",
-        f"People on file for a while who were {never} active",
+        f"{'Signed up' if product else 'On file'}, {'score of 0' if scored else f'{never} active'}",
+        f"People on file for a while who {'have a score of 0' if scored else f'were {never} active'}",
         "activation" if product else "acquisition",
         (users, *unseen) if users is not None else unseen,
     )
+    # Dormant customers are a profile of their own.
+    others = reading.in_stage(*(stage for stage in reading.stages if stage != "customer"))
+    apart = "customer" in reading.stages
     yield from offer(
         84,
         f"Dormant {noun}",
-        f"{noun.capitalize()}{anyone} who have been away for long",
+        f"{noun.capitalize()}{' that are no customers' if apart else anyone} who have been away for long",
         "winback",
-        (reading.dormant(kind),),
+        (others, reading.dormant(kind)) if apart else (reading.dormant(kind),),
     )
 
 

@@ -222,6 +222,13 @@ class Reading:
         counted = kind == "orders" and kind in self.lifetime
         return counted or bool(recency and recency.never_is_null)
 
+    def is_scored(self, kind: Kind) -> bool:
+        """Return whether only a score of no time says how active people are: it tells nothing of when."""
+        depth = self.depth.get(kind)
+        if depth is None or kind in self.recency or depth.event is not None or depth.window_days is not None:
+            return False
+        return "score" in header_words(depth.attribute)
+
     def just(self, kind: Kind) -> Clause | None:
         """Return "was there a short time ago": within a month, whatever still counts as active."""
         cut = self._recency_cut(kind, "active")
