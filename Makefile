@@ -10,7 +10,8 @@ BIN     := .venv/bin
 STAMP   := .venv/.installed
 LOWEST  := .venv-lowest
 # What touches each dependency: the plan and state core, graphs, both engines, charts, and whole runs.
-LOW_TESTS := tests/plans tests/conditions tests/state tests/graphs tests/service tests/warehouse/test_engines.py \
+LOW_TESTS := tests/plans tests/conditions tests/graphs tests/state/test_journal.py tests/state/test_plan_store.py \
+  tests/runs/test_driver.py tests/interfaces/test_remedies.py tests/service/test_workspace.py tests/warehouse/test_engines.py \
   tests/reports/test_charts.py tests/reports/test_documents.py
 
 .DEFAULT_GOAL := help
