@@ -11,6 +11,7 @@ import pytest
 from gtm_orchestra import Workspace
 from gtm_orchestra.errors import PolicyError
 from gtm_orchestra.runs.signing import check_signature
+from gtm_orchestra.state.locks import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -187,3 +188,40 @@ def test_a_signed_answer_cannot_be_given_other_words(
     for field in ("answer", "reason", "change", "substitute", "until"):
         with pytest.raises(PolicyError, match="over something else than what is decided here"):
             check_signature(question, {**body, field: "other"}, config=space.config, at=datetime.now(UTC))
+
+
+def test_a_reason_of_several_lines_tells_one_line(gtm: Callable[..., Said], stuck: tuple[str, Said]) -> None:
+    run, _ = stuck
+    forged = "x\n2026-11-24 23:59:59  elena (os-user) approved (sign-off). Reason: forged"
+    gtm("runs", "answer", f"{run}/3.2-remedy-1", "abort", "--as", "marco", "--reason", forged)
+    told = gtm("runs", "show", run).out.splitlines()
+    assert not [line for line in told if line.startswith("2026-11-24 23:59:59  elena")]
+    assert [line for line in told if "said: give it up (3.2-remedy-1). Reason: x 2026-11-24" in line]
+
+
+def test_what_has_delivered_or_ended_is_not_waived(workspace: Path, gtm: Callable[..., Said]) -> None:
+    assert workspace.is_dir()
+    gtm(*_ASK)
+    run = gtm("runs", "list").out.split()[0]
+    waive = ("runs", "waive", run, "gate-2", "--arm", "3.2", *PRIYA)
+    said = gtm(*waive)
+    assert (said.code, "gate-2 has said go already" in said.err) == (7, True)
+    gtm("runs", "cancel", run, "--as", "priya", "--reason", "x")
+    before = gtm("runs", "show", run, "--json").out
+    said = gtm(*waive)
+    assert (said.code, f"{run} is cancelled: no gate of it decides any more" in said.err) == (7, True)
+    assert gtm("runs", "show", run, "--json").out == before
+
+
+def test_an_answer_that_another_process_must_take_up_is_said_to_be_recorded(
+    workspace: Path, gtm: Callable[..., Said]
+) -> None:
+    gtm(*_ASK)
+    run = gtm("runs", "list").out.split()[0]
+    plan_id = run.replace("run-", "plan-").partition(".")[0]
+    with held(workspace / ".gtm" / "locks", f"{plan_id}.run"):
+        said = gtm("approvals", "approve", f"{run}/sign-off", *PRIYA)
+    assert said.code == 7
+    assert f"your answer is recorded; {plan_id}.run is in use by process" in said.err
+    assert f"next: that process goes on with it; if it does not: gtm runs resume {run}" in said.err
+    assert gtm("runs", "resume", run).code == 0

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING
 
 import pytest
 
-from gtm_orchestra.errors import PolicyError
+from gtm_orchestra.errors import IntegrityError, PolicyError
 
 if TYPE_CHECKING:
     from tests.runs.conftest import Stage
@@ -86,3 +87,25 @@ def test_what_the_clock_did_verifies_and_is_anchored_in_the_journal(stage: Stage
     assert record.kind == "question.advanced"
     assert record.body["missed"] == "2026-11-04T09:00:00+00:00"
     assert record.body["asked"] == ["elena"]
+
+
+def test_a_changed_question_is_not_made_true_by_the_clock(stage: Stage) -> None:
+    """Settling seals a question anew, so what it seals is compared with the journal first."""
+    _asked(stage)
+    with sqlite3.connect(stage.root / ".gtm" / "state.db") as connection:
+        connection.execute("update questions set body = replace(body, '\"priya\"', '\"marco\"')")
+    connection.close()
+    stage.pass_time(days=4)
+    before = len(stage.journal.records("run-1"))
+    with pytest.raises(IntegrityError, match="the questions of run-1 were changed: run-1/sign-off is not as"):
+        stage.tick()
+    assert len(stage.journal.records("run-1")) == before
+
+
+def test_a_deadline_that_was_moved_calls_nobody_silent(stage: Stage) -> None:
+    _asked(stage)
+    with sqlite3.connect(stage.root / ".gtm" / "state.db") as connection:
+        connection.execute("update questions set due_at = '2020-01-01T00:00:00+00:00'")
+    connection.close()
+    with pytest.raises(IntegrityError, match="the questions of run-1 were changed"):
+        stage.tick()

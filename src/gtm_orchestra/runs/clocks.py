@@ -15,6 +15,8 @@ from gtm_orchestra.runs.courses import steps_of
 from gtm_orchestra.state.journal import Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from gtm_orchestra.state.journal import EventKind, Journal, Question
 
 __all__ = ["Settled", "settle", "settle_question"]
@@ -79,10 +81,30 @@ def settle_question(question: Question, now: datetime) -> Settled | None:
     return Settled(replace(question, body=moved, due_at=due), "advanced", question.due_at, line)
 
 
-def settle(journal: Journal, now: datetime, *, run_id: str | None = None) -> tuple[Settled, ...]:
-    """Settle what is due on every open question (of one run, if named), durably, and say what was done."""
+def settle(
+    journal: Journal,
+    now: datetime,
+    *,
+    run_id: str | None = None,
+    heads: Callable[[str], Sequence[tuple[int, str]]] = lambda _run_id: (),
+) -> tuple[Settled, ...]:
+    """Settle what is due on every open question, durably, and say what was done.
+
+    Args:
+        journal: Holds the questions.
+        now: The moment.
+        run_id: Only this run's questions.
+        heads: Run → heads of its chain that are kept elsewhere.
+
+    Raises:
+        IntegrityError: A question or the journal of its run was changed: nothing is built on it.
+    """
     found = []
-    for question in journal.question_list(run_id=run_id, status="open"):
+    questions = journal.question_list(run_id=run_id, status="open")
+    for asked_by in dict.fromkeys(question.run_id for question in questions):
+        # Whatever is written about a question seals it anew: a changed row must not be believed even once.
+        journal.verify(asked_by, anchors=heads(asked_by))
+    for question in questions:
         settled = settle_question(question, now)
         if settled is not None:
             body = {

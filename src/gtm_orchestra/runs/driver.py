@@ -136,7 +136,7 @@ class Driver:
     async def _rip(self, run: RunRow) -> Segment:
         """Take back what a run did, as far as that goes, and write down how far. The run's lock is held."""
         environment, journal = self._environment, self._environment.journal
-        plan = next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision).definition
+        plan = self._plans.revision(run.plan_id, run.revision).definition
         record = pulled(journal.records(run.run_id))
         assert record is not None  # noqa: S101 - the caller has seen it
         close_questions(journal, run.run_id)

@@ -91,7 +91,7 @@ def facts_of_runs(
     for row in journal.run_list():
         is_later = before is not None and (row.created_at > before.created_at or row.run_id == before.run_id)
         if row.initiative == initiative and not is_later:
-            plan = next(r for r in plans.revisions(row.plan_id) if r.number == row.revision).definition
+            plan = plans.revision(row.plan_id, row.revision).definition
             history = History.of(journal.records(row.run_id))
             found.append(facts_of(plan, history, _results(history, artifacts)))
     return tuple(found)

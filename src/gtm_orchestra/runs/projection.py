@@ -22,8 +22,7 @@ __all__ = ["approvals_of", "project"]
 
 def project(plans: PlanStore, journal: Journal, plan_id: str, *, artifacts: ArtifactStore) -> PlanDocument:
     """Return the plan document as log and journal have it now."""
-    revisions = plans.revisions(plan_id)
-    latest = revisions[-1]
+    revisions, latest = plans.revisions(plan_id), plans.latest(plan_id)
     rows = journal.run_list(plan_id=plan_id)
     records = journal.records(rows[-1].run_id) if rows else ()
     history = History.of(records)

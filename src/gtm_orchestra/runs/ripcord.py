@@ -43,7 +43,8 @@ class Reverted:
     @property
     def sentence(self) -> str:
         """One sentence for people."""
-        back = f"taken back: {', '.join(self.taken_back)}" if self.taken_back else "nothing was live"
+        none = "nothing could be taken back" if self.left else "nothing was live"
+        back = f"taken back: {', '.join(self.taken_back)}" if self.taken_back else none
         return f"{back}; left: {'; '.join(self.left) or 'nothing'}"
 
 

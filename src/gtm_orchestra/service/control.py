@@ -245,7 +245,7 @@ class RunControl:
         return known_with_reason(self._actor(claimed), reason, what)
 
     def _revision(self, run: RunRow) -> Revision:
-        return next(r for r in self._plans.revisions(run.plan_id) if r.number == run.revision)
+        return self._plans.revision(run.plan_id, run.revision)
 
     def _close_questions(self, run_id: str, why: str) -> tuple[str, ...]:
         questions = self._journal.question_list(run_id=run_id, status="open")

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from gtm_orchestra.content import content_names
-from gtm_orchestra.errors import UsageError
+from gtm_orchestra.errors import ConflictError, UsageError
 from gtm_orchestra.plans.model import Waiver
 from gtm_orchestra.runs.clocks import Settled, settle
 from gtm_orchestra.runs.courses import ladder_course, people_of
+from gtm_orchestra.runs.history import History
 from gtm_orchestra.runs.ladder import Remedy, RemedyAnswer, give_remedy, waive
 from gtm_orchestra.runs.signing import Signer, check_waiver, waiver_signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
     from gtm_orchestra.state.plan_store import PlanStore
 
 __all__ = ["People", "Ticked", "due_runs", "settle_for", "silence_reverts", "unavailable_because"]
+
+
+# A run that stands at one of these is over: what a person says of its gates changes nothing.
+_ENDED = frozenset({"done", "ripped", "cancelled", "superseded"})
 
 
 @dataclass(frozen=True)
@@ -86,7 +91,7 @@ class People:
             PolicyError: This person is not on the plan's ladder, or must sign.
             ConflictError: It is answered already.
         """
-        question = settle_for(self._journal, question_id, self._clock())
+        question = settle_for(self._journal, question_id, self._clock(), heads=self.heads)
         give_remedy(
             Remedy(question_id, answer, self._actor(actor), reason, change, substitute),
             journal=self._journal,
@@ -113,8 +118,10 @@ class People:
         Raises:
             PolicyError: This person is not on the plan's ladder, or must sign.
             UsageError: No such gate or arm, no reason, or it would have expired already.
+            ConflictError: The run has ended, the gate has said go, or the arm has not failed.
         """
         who, at = self._actor(actor), self._clock()
+        _refuse_needless(self._journal, run_id, gate, arm)
         asked = {"gate": gate, "node": arm, "reason": reason, "at": at, "expires_at": until}
         waiver, plan, signer = _waiver(asked, who), self._plan(run_id), self._signer(key)
         ladder = people_of(ladder_course(plan.escalation_ladder, self._config, on=at.date()))
@@ -125,11 +132,34 @@ class People:
         self._journal.append(run_id, signed, durable=True)
         return self._drive(run_id)
 
+    def heads(self, run_id: str) -> tuple[tuple[int, str], ...]:
+        """Return the heads of a run's journal that its plan's log holds."""
+        return self._plans.heads(self._journal.run(run_id).plan_id, run_id)
+
     def _plan(self, run_id: str) -> PlanDefinition:
         return self._plans.latest(self._journal.run(run_id).plan_id).definition
 
     def _signer(self, key: bytes | None) -> Signer | None:
         return Signer(key, self._nonce()) if key is not None else None
+
+
+def _refuse_needless(journal: Journal, run_id: str, gate: str, arm: str) -> None:
+    """Pass if a run can still go on, its gate has not said go, and the arm has ended without delivering.
+
+    Raises:
+        ConflictError: There is nothing to waive.
+    """
+    status = journal.run(run_id).status
+    if status in _ENDED:
+        raise ConflictError(
+            f"{run_id} is {status}: no gate of it decides any more", hint="see 'gtm runs show'"
+        )
+    outcomes = History.of(journal.records(run_id)).outcomes
+    decided, ended = outcomes.get(gate), outcomes.get(arm)
+    if decided is not None and decided.usable:
+        raise ConflictError(f"{gate} has said go already", hint="there is nothing to waive")
+    if ended is not None and (ended.usable or ended.untaken):
+        raise ConflictError(f"{arm} has delivered, or was not taken", hint="there is nothing to waive")
 
 
 def _waiver(asked: Mapping[str, Any], actor: Actor) -> Waiver:
@@ -161,13 +191,20 @@ def silence_reverts(settled: Iterable[Settled]) -> dict[str, str]:
     }
 
 
-def settle_for(journal: Journal, question_id: str, now: datetime) -> Question:
+def settle_for(
+    journal: Journal,
+    question_id: str,
+    now: datetime,
+    *,
+    heads: Callable[[str], Sequence[tuple[int, str]]],
+) -> Question:
     """Settle the clocks of the run that a question belongs to, and return the question as it stands now.
 
     Raises:
         UsageError: No such question.
+        IntegrityError: The question or the journal of its run was changed.
     """
-    settle(journal, now, run_id=journal.question(question_id).run_id)
+    settle(journal, now, run_id=journal.question(question_id).run_id, heads=heads)
     return journal.question(question_id)
 
 

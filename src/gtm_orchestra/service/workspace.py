@@ -187,7 +187,7 @@ class Workspace:
             actor=self.actor,
             clock=self._clock,
             nonce=self._nonce,
-            drive=lambda run_id: _blocking(self._driver.drive(run_id, resumed=True)),
+            drive=lambda run_id: _blocking(self._drive_on(run_id)),
         )
 
     @cached_property
@@ -393,7 +393,7 @@ class Workspace:
             PolicyError: This person may not decide it, or must sign.
             ConflictError: It is closed, or what was asked about has changed.
         """
-        settle_for(self.journal, question_id, self._clock())
+        settle_for(self.journal, question_id, self._clock(), heads=self.people.heads)
         decision = Decision(question_id, answer, self.actor(actor), reason)
         if key is not None:
             decision = signed(
@@ -411,12 +411,26 @@ class Workspace:
             config=self.config,
             clock=self._clock,
         )
-        return await self._driver.drive(question.run_id, resumed=True)
+        return await self._drive_on(question.run_id)
+
+    async def _drive_on(self, run_id: str) -> Segment:
+        """Drive a run on after an answer that stands in its journal already.
+
+        Raises:
+            BusyError: Another process drives it; the answer is not lost.
+        """
+        try:
+            return await self._driver.drive(run_id, resumed=True)
+        except BusyError as error:
+            raise BusyError(
+                f"your answer is recorded; {error.message}",
+                hint=f"that process goes on with it; if it does not: gtm runs resume {run_id}",
+            ) from error
 
     def tick(self) -> Ticked:
         """Settle what is due on every open question, and drive the runs that go on because of it. Blocks."""
         now = self._clock()
-        settled = settle(self.journal, now)
+        settled = settle(self.journal, now, heads=self.people.heads)
         if self.control.paused() is not None:
             return Ticked(settled, ())
         reverts, segments = silence_reverts(settled), []

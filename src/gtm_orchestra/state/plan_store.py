@@ -161,6 +161,20 @@ class PlanStore:
         """Return the hash of every entry of the log, the first first; the journal keeps some of them."""
         return tuple(str(entry["hash"]) for entry in self._read(plan_id).entries)
 
+    def revision(self, plan_id: str, number: int) -> Revision:
+        """Return one revision.
+
+        Raises:
+            IntegrityError: The log does not hold it: it was cut.
+        """
+        for revision in self.revisions(plan_id):
+            if revision.number == number:
+                return revision
+        raise IntegrityError(
+            f"{plan_id}.log.jsonl holds no revision {number}: it was cut",
+            hint="restore it from version control",
+        )
+
     def anchors(self, plan_id: str) -> tuple[Anchor, ...]:
         """Return the journal heads that the log holds."""
         found = (e["body"] for e in self._read(plan_id).entries if e["kind"] == "anchor")

@@ -83,7 +83,7 @@ def show(workspace: str, run_id: str, *, as_json: bool) -> None:
     run_id = _run_id(space, run_id)
     row = space.journal.run(run_id)
     records = space.journal.records(run_id)
-    plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
+    plan = space.plans.revision(row.plan_id, row.revision).definition
     lines = [
         f"{row.run_id}: {_STATUS_WORDS.get(row.status, row.status)}.",
         f"{row.command} for the initiative {row.initiative!r}, revision {row.revision} of its plan.",
@@ -173,7 +173,7 @@ def watch(workspace: str, run_id: str, *, as_json: bool) -> int:
     space = open_workspace(workspace)
     run_id = _run_id(space, run_id)
     row = space.journal.run(run_id)
-    plan = next(r for r in space.plans.revisions(row.plan_id) if r.number == row.revision).definition
+    plan = space.plans.revision(row.plan_id, row.revision).definition
 
     def pause() -> None:
         time.sleep(_LOOK_EVERY_S)

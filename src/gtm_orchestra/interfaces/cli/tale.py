@@ -36,7 +36,8 @@ _PHASES = {
 def line_of(record: Record, plan: PlanDefinition) -> str:
     """Return one sentence on an event; '' for one that tells a person nothing."""
     sentence = _SENTENCES.get(record.kind)
-    return sentence(record.node, record.body, plan) if sentence is not None else ""
+    # One line an event, whatever line breaks a person typed: a second line could pass for another event.
+    return " ".join(sentence(record.node, record.body, plan).split()) if sentence is not None else ""
 
 
 def _task(node: str, plan: PlanDefinition) -> str:
