@@ -80,7 +80,8 @@ def test_what_is_irreversible_is_listed_as_left(tmp_path: Path) -> None:
     shop = _sold(tmp_path, undo_class="irreversible")
     segment = _rip(shop)
     assert segment.why == (
-        "wrong audience; nothing could be taken back; left: put-rules on ads in production (it is irreversible); "
+        "wrong audience; nothing could be taken back; left: "
+        "put-rules on ads in production (it is irreversible); "
         "put-rules on email in production (it is irreversible); "
         "put-rules on web in production (it is irreversible)"
     )
