@@ -27,7 +27,6 @@ __all__ = [
     "reading",
     "results",
     "runs",
-    "transaction",
 ]
 
 _METADATA = sa.MetaData()
@@ -119,23 +118,12 @@ def open_database(path: Path, *, migrations: Sequence[Sequence[str]] = MIGRATION
 
 
 @contextmanager
-def transaction(engine: sa.Engine, *, durable: bool) -> Iterator[sa.Connection]:
-    """One write transaction. A durable one survives a power cut once the block has ended.
-
-    What is not durable survives the death of the process: a power cut may repeat a task, never an effect.
-    """
-    with database_errors(), engine.connect().execution_options(writes=True) as connection:
-        _set_durable(engine, connection.connection, durable=durable)
-        with connection.begin():
-            yield connection
-
-
-@contextmanager
 def prepared(
     engine: sa.Engine, *, durable: bool
 ) -> Iterator[Callable[[sa.Executable, Mapping[str, object]], Any]]:
-    """One write transaction for statements that run at every event: a third of `transaction`'s cost.
+    """One write transaction; a durable one survives a power cut once the block has ended.
 
+    What is not durable survives the death of the process: a power cut may repeat a task, never an effect.
     The block calls what it is given with a statement and its values, and gets the driver's cursor. Each
     statement is compiled once per dialect, so that the text still is written once for both engines.
     """
